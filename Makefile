@@ -1,0 +1,79 @@
+# make demo    trains, exports and runs an ELU network through all three front doors
+# make test    builds, then runs pytest and ctest
+# make lint    ruff, mypy, clang-format, clang-tidy
+# make build   only the set-up: .venv with PyTorch and this package installed in it
+#
+# PYTHON=python3.12       the interpreter for .venv
+# TORCH_VERSION=2.11      the PyTorch minor version to build against (default: the newest supported one)
+# TORCH_ELU_CUDA=0 or 1   leave out or insist on the CUDA kernels (default: built where nvcc and a CUDA PyTorch are)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+TORCH_VERSION ?=
+export TORCH_ELU_CUDA ?=
+
+TORCH_REQUIREMENT := $(if $(TORCH_VERSION),torch==$(TORCH_VERSION).*,torch>=2.11,<2.16)
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+BUILD := build
+# The tools of .venv come first: cmake and ninja need not be on the machine.
+export PATH := $(BIN):$(PATH)
+
+SOURCES := $(shell find csrc cmake python -type f -not -path '*/__pycache__/*') \
+           CMakeLists.txt setup.py pyproject.toml version.txt
+# Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
+CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
+VENV_STAMP := $(VENV)/.set-up-$(CHOICE)
+BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)
+
+.PHONY: build demo test pytest ctest lint format clean
+
+build: $(BUILD_STAMP)
+
+$(VENV_STAMP): pyproject.toml
+	rm -rf $(BUILD)/package $(BUILD)/tests
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "torch_elu needs Python 3.10 or newer, but $(PYTHON) is %d.%d: run make PYTHON=..." % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --progress-bar on '$(TORCH_REQUIREMENT)'
+	$(BIN)/python -m pip install --quiet --group build --group test --group lint
+	touch $@
+
+$(BUILD_STAMP): $(VENV_STAMP) $(SOURCES)
+	rm -f $(VENV)/.installed-*
+	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
+	touch $@
+
+demo: build
+	$(BIN)/python -m examples.digits --output $(BUILD)/demo
+
+test: pytest ctest
+
+pytest: build
+	$(BIN)/python -m pytest
+
+ctest: build
+	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+	cmake --build $(BUILD)/tests
+	ctest --test-dir $(BUILD)/tests --output-on-failure
+
+CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
+
+lint: build
+	ruff check .
+	ruff format --check .
+	mypy
+	clang-format --dry-run --Werror $(CPP_FILES)
+	tools/clang-tidy.sh $(BUILD)/package $(BUILD)/tests
+
+format:
+	ruff check --fix .
+	ruff format .
+	clang-format -i $(CPP_FILES)
+
+clean:
+	rm -rf $(BUILD) $(VENV) *.egg-info python/*.egg-info

@@ -1,0 +1,69 @@
+# Makes targets of the libraries of a PyTorch installation (a Python wheel or a LibTorch archive), for the build and for
+# the installed package alike. find_package(Torch) is not used: with a CUDA build of PyTorch it stops on a machine
+# without a CUDA toolkit, though neither headers nor libraries need one.
+#
+# Input:   TorchELU_TORCH_ROOT  the folder with include/ and lib/; else searched in CMAKE_PREFIX_PATH, where
+#                               `python -c "import torch; print(torch.utils.cmake_prefix_path)"` may stand.
+# Targets: TorchELU::torch, TorchELU::torch_python, TorchELU::torch_cuda (the last two where they exist)
+# Output:  TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown)
+
+find_path(TorchELU_TORCH_ROOT include/torch/csrc/api/include/torch/torch.h
+          HINTS ${CMAKE_CURRENT_LIST_DIR}/../../../../torch
+          PATH_SUFFIXES . ../..
+          DOC "The folder of a PyTorch installation that holds include/ and lib/")
+if(NOT TorchELU_TORCH_ROOT)
+  set(TorchELU_TORCH_PROBLEM
+      "No PyTorch installation found. Add to CMAKE_PREFIX_PATH the folder of LibTorch, or what `python -c \"import torch; print(torch.utils.cmake_prefix_path)\"` prints.")
+  return()
+endif()
+get_filename_component(TorchELU_TORCH_ROOT "${TorchELU_TORCH_ROOT}" REALPATH)
+
+file(STRINGS "${TorchELU_TORCH_ROOT}/include/torch/headeronly/version.h" _torch_version_line
+     REGEX "^ *\"[0-9]+\\.[0-9]+\\.")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" TorchELU_TORCH_VERSION "${_torch_version_line}")
+set(TorchELU_TORCH_CUDA_VERSION "")
+if(EXISTS "${TorchELU_TORCH_ROOT}/version.py")
+  file(STRINGS "${TorchELU_TORCH_ROOT}/version.py" _torch_cuda_line REGEX "^cuda:")
+  if(_torch_cuda_line MATCHES "'([0-9.]+)'")
+    set(TorchELU_TORCH_CUDA_VERSION "${CMAKE_MATCH_1}")
+  endif()
+endif()
+
+function(_torch_elu_import name)
+  set(location "${TorchELU_TORCH_ROOT}/lib/lib${name}.so")
+  if(EXISTS "${location}" AND NOT TARGET TorchELU::imported_${name})
+    add_library(TorchELU::imported_${name} SHARED IMPORTED)
+    set_target_properties(TorchELU::imported_${name} PROPERTIES IMPORTED_LOCATION "${location}")
+  endif()
+endfunction()
+
+foreach(_library c10 torch_cpu torch c10_cuda torch_cuda torch_python)
+  _torch_elu_import(${_library})
+endforeach()
+
+if(NOT TARGET TorchELU::torch)
+  add_library(TorchELU::torch INTERFACE IMPORTED)
+  set_target_properties(TorchELU::torch PROPERTIES
+    INTERFACE_INCLUDE_DIRECTORIES
+      "${TorchELU_TORCH_ROOT}/include;${TorchELU_TORCH_ROOT}/include/torch/csrc/api/include"
+    INTERFACE_LINK_LIBRARIES "TorchELU::imported_torch_cpu;TorchELU::imported_c10"
+    INTERFACE_COMPILE_FEATURES cxx_std_20)
+
+  # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told.
+  file(GLOB _nvidia_folders "${TorchELU_TORCH_ROOT}/../nvidia/*/lib")
+  foreach(_folder IN LISTS _nvidia_folders)
+    get_filename_component(_folder "${_folder}" REALPATH)
+    set_property(TARGET TorchELU::torch APPEND PROPERTY INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${_folder}")
+  endforeach()
+
+  if(TARGET TorchELU::imported_torch_cuda)
+    add_library(TorchELU::torch_cuda INTERFACE IMPORTED)
+    set_property(TARGET TorchELU::torch_cuda PROPERTY INTERFACE_LINK_LIBRARIES
+                 "TorchELU::torch;TorchELU::imported_torch_cuda;TorchELU::imported_c10_cuda")
+  endif()
+  if(TARGET TorchELU::imported_torch_python)
+    add_library(TorchELU::torch_python INTERFACE IMPORTED)
+    set_property(TARGET TorchELU::torch_python PROPERTY INTERFACE_LINK_LIBRARIES
+                 "TorchELU::torch;TorchELU::imported_torch_python")
+  endif()
+endif()

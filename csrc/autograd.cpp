@@ -1,0 +1,252 @@
+// Differentiation: the first derivative is the operator elu_backward, and its own derivative is
+// built from the same operator, so that any order exists. Nothing here touches data; kernels are
+// reached through the dispatcher.
+
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/ops/elu.h>
+#include <ATen/ops/elu_backward.h>
+#include <ATen/ops/gt.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/where.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+#include <torch_elu/functional.h>
+
+namespace torch_elu {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct Coefficients {
+  at::Scalar alpha, scale, input_scale;
+};
+
+// The derivative is found from the result only where the result tells which branch it came from.
+void check_result_is_enough(const Coefficients& coefficients, const char* name) {
+  const double alpha = coefficients.alpha.toDouble();
+  const double scale = coefficients.scale.toDouble();
+  const double input_scale = coefficients.input_scale.toDouble();
+  TORCH_CHECK(alpha >= 0 && scale >= 0 && input_scale >= 0, "torch_elu::", name,
+              " keeps its output for backward, from which the gradient can be found only if alpha, "
+              "scale and "
+              "input_scale are >= 0, but got alpha=",
+              alpha, ", scale=", scale, ", input_scale=", input_scale,
+              ". Call it out of place with save=\"input\" (save_output=False) instead.");
+}
+
+void save(AutogradContext* ctx, const at::Tensor& self_or_result, const Coefficients& coefficients,
+          bool is_result) {
+  ctx->save_for_backward({self_or_result});
+  ctx->saved_data["alpha"] = coefficients.alpha;
+  ctx->saved_data["scale"] = coefficients.scale;
+  ctx->saved_data["input_scale"] = coefficients.input_scale;
+  ctx->saved_data["is_result"] = is_result;
+}
+
+struct Saved {
+  at::Tensor self_or_result;
+  Coefficients coefficients;
+  bool is_result;
+};
+
+Saved load(AutogradContext* ctx) {
+  auto& data = ctx->saved_data;
+  return {ctx->get_saved_variables()[0],
+          {data["alpha"].toScalar(), data["scale"].toScalar(), data["input_scale"].toScalar()},
+          data["is_result"].toBool()};
+}
+
+variable_list backward_of_elu(AutogradContext* ctx, const variable_list& grad_outputs) {
+  const auto [self_or_result, c, is_result] = load(ctx);
+  return {torch_elu::elu_backward(grad_outputs[0], c.alpha, c.scale, c.input_scale, is_result,
+                                  self_or_result),
+          at::Tensor(), at::Tensor()};
+}
+
+// `is_traceable` lets compiled autograd trace the backward, which is made of operators only.
+struct Elu : torch::autograd::Function<Elu> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self, const Coefficients& c,
+                            bool save_output) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    auto result = torch_elu::elu(self, c.alpha, c.scale, c.input_scale, save_output);
+    save(ctx, save_output ? result : self, c, save_output);
+    return result;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    return backward_of_elu(ctx, grad_outputs);
+  }
+};
+
+struct EluInplace : torch::autograd::Function<EluInplace> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* ctx, at::Tensor& self, const Coefficients& c,
+                            bool is_result) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    torch_elu::elu_(self, c.alpha, c.scale, c.input_scale);
+    ctx->mark_dirty({self});
+    save(ctx, self, c, is_result);
+    return self;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    return backward_of_elu(ctx, grad_outputs);
+  }
+};
+
+struct EluBackward : torch::autograd::Function<EluBackward> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output,
+                            const Coefficients& c, bool is_result,
+                            const at::Tensor& self_or_result) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    save(ctx, self_or_result, c, is_result);
+    ctx->save_for_backward({self_or_result, grad_output});
+    return torch_elu::elu_backward(grad_output, c.alpha, c.scale, c.input_scale, is_result,
+                                   self_or_result);
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto& grad = grad_outputs[0];
+    const auto [self_or_result, c, is_result] = load(ctx);
+    const auto grad_output = ctx->get_saved_variables()[1];
+
+    at::Tensor grad_of_grad_output;
+    if (ctx->needs_input_grad(0)) {
+      grad_of_grad_output =
+          torch_elu::elu_backward(grad, c.alpha, c.scale, c.input_scale, is_result, self_or_result);
+    }
+    at::Tensor grad_of_self_or_result;
+    if (ctx->needs_input_grad(1)) {
+      // On the exponential side the curvature is input_scale times the slope, and the slope found
+      // from the result, input_scale * (result + alpha * scale), has the derivative input_scale. On
+      // the linear side both are 0.
+      const auto product = at::mul(at::mul(grad, grad_output), c.input_scale);
+      grad_of_self_or_result =
+          at::where(at::gt(self_or_result, 0), at::Scalar(0),
+                    is_result ? product
+                              : torch_elu::elu_backward(product, c.alpha, c.scale, c.input_scale,
+                                                        is_result, self_or_result));
+    }
+    return {grad_of_grad_output, at::Tensor(), at::Tensor(), grad_of_self_or_result};
+  }
+};
+
+// torch::autograd::Function refuses functorch's grad and drops forward-mode tangents; ATen's
+// operators do both. functorch includes this key for as long as one of its transforms is active.
+bool functorch_is_active() {
+  return c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::FuncTorchDynamicLayerBackMode);
+}
+
+bool needs_aten(const at::Tensor& tensor) {
+  return functorch_is_active() || torch::autograd::isFwGradDefined(tensor);
+}
+
+bool records_gradient(const at::Tensor& tensor) {
+  return at::GradMode::is_enabled() && tensor.requires_grad();
+}
+
+at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                        const at::Scalar& input_scale, bool save_output) {
+  if (needs_aten(self)) {
+    return at::elu(self, alpha, scale, input_scale);
+  }
+  if (!records_gradient(self)) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return torch_elu::elu(self, alpha, scale, input_scale, save_output);
+  }
+  const Coefficients coefficients{alpha, scale, input_scale};
+  if (save_output) {
+    check_result_is_enough(coefficients, "elu");
+  }
+  return Elu::apply(self, coefficients, save_output);
+}
+
+at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                                 const at::Scalar& input_scale) {
+  if (needs_aten(self)) {
+    return at::elu_(self, alpha, scale, input_scale);
+  }
+  if (!records_gradient(self)) {
+    at::AutoDispatchBelowAutograd below_autograd;
+    return torch_elu::elu_(self, alpha, scale, input_scale);
+  }
+  const Coefficients coefficients{alpha, scale, input_scale};
+  torch::autograd::check_inplace(self, /*requires_grad=*/true);
+  check_result_is_enough(coefficients, "elu_");
+  EluInplace::apply(self, coefficients, /*is_result=*/true);
+  return self;
+}
+
+at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
+                             const at::Scalar& scale, const at::Scalar& input_scale,
+                             at::Tensor& out) {
+  if (needs_aten(self) || needs_aten(out)) {
+    return at::elu_out(out, self, alpha, scale, input_scale);
+  }
+  if (records_gradient(self) || records_gradient(out)) {
+    torch::autograd::throw_error_out_requires_grad("elu");
+  }
+  at::AutoDispatchBelowAutograd below_autograd;
+  return torch_elu::elu_out(out, self, alpha, scale, input_scale);
+}
+
+at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar& alpha,
+                                 const at::Scalar& scale, const at::Scalar& input_scale,
+                                 bool is_result, const at::Tensor& self_or_result) {
+  if (needs_aten(grad_output) || needs_aten(self_or_result)) {
+    return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
+  }
+  if (!records_gradient(grad_output) && !records_gradient(self_or_result)) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
+                                   self_or_result);
+  }
+  return EluBackward::apply(grad_output, Coefficients{alpha, scale, input_scale}, is_result,
+                            self_or_result);
+}
+
+// A tensor that was written to must not serve a backward that saved it earlier: its version counter
+// tells.
+at::Tensor& elu_inplace_bumps_version(at::Tensor& self, const at::Scalar& alpha,
+                                      const at::Scalar& scale, const at::Scalar& input_scale) {
+  {
+    at::AutoDispatchBelowADInplaceOrView below;
+    torch_elu::elu_(self, alpha, scale, input_scale);
+  }
+  torch::autograd::increment_version(self);
+  return self;
+}
+
+at::Tensor& elu_out_bumps_version(const at::Tensor& self, const at::Scalar& alpha,
+                                  const at::Scalar& scale, const at::Scalar& input_scale,
+                                  at::Tensor& out) {
+  {
+    at::AutoDispatchBelowADInplaceOrView below;
+    torch_elu::elu_out(out, self, alpha, scale, input_scale);
+  }
+  torch::autograd::increment_version(out);
+  return out;
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+TORCH_LIBRARY_IMPL(torch_elu, Autograd, m) {
+  m.impl("elu", &torch_elu::elu_autograd);
+  m.impl("elu_", &torch_elu::elu_inplace_autograd);
+  m.impl("elu.out", &torch_elu::elu_out_autograd);
+  m.impl("elu_backward", &torch_elu::elu_backward_autograd);
+}
+
+TORCH_LIBRARY_IMPL(torch_elu, ADInplaceOrView, m) {
+  m.impl("elu_", &torch_elu::elu_inplace_bumps_version);
+  m.impl("elu.out", &torch_elu::elu_out_bumps_version);
+}

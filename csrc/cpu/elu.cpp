@@ -1,0 +1,154 @@
+// The CPU kernels' wiring: which elements, on which threads. The arithmetic is in kernels.cpp.
+
+#include <ATen/ExpandUtils.h>
+#include <ATen/TensorIterator.h>
+#include <torch/library.h>
+
+#include "../operands.h"
+#include "capability.h"
+
+namespace torch_elu {
+namespace {
+
+// Work below this is done sooner by one thread than it takes to wake a second one.
+constexpr int64_t kGrainSize = 128 * 1024;
+
+template <typename Run>
+void with_kernels_for(at::ScalarType dtype, const char* name, const Run& run) {
+  const cpu::KernelTable& table = cpu::kernels();
+  switch (dtype) {
+    case at::kDouble:
+      return run(table.float64);
+    case at::kFloat:
+      return run(table.float32);
+    case at::kHalf:
+      return run(table.float16);
+    case at::kBFloat16:
+      return run(table.bfloat16);
+    default:
+      check_dtype(dtype, name);
+  }
+}
+
+// Dense tensors of the same layout are one run of memory each, whatever the order of their
+// dimensions.
+bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
+  return (a.is_contiguous() && b.is_contiguous()) ||
+         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
+          a.strides() == b.strides());
+}
+
+template <typename T>
+void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
+             const Coefficients<cpu::opmath_t<T>>& c) {
+  const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
+  constexpr int64_t size = sizeof(T);
+  // No OpenMP of our own: for_each runs in libtorch, on the threads that torch.set_num_threads()
+  // governs.
+  iter.for_each(
+      [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
+        for (int64_t i = 0; i < size1; ++i) {
+          kernels.forward(reinterpret_cast<T*>(data[0] + i * strides[2]), strides[0] / size,
+                          reinterpret_cast<const T*>(data[1] + i * strides[3]), strides[1] / size,
+                          size0, c, store);
+        }
+      },
+      kGrainSize);
+}
+
+template <typename T>
+void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
+              const Coefficients<cpu::opmath_t<T>>& c, bool is_result) {
+  const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
+  const auto kernel = is_result ? kernels.backward_from_result : kernels.backward_from_input;
+  constexpr int64_t size = sizeof(T);
+  iter.for_each(
+      [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
+        for (int64_t i = 0; i < size1; ++i) {
+          kernel(reinterpret_cast<T*>(data[0] + i * strides[3]), strides[0] / size,
+                 reinterpret_cast<const T*>(data[1] + i * strides[4]), strides[1] / size,
+                 reinterpret_cast<const T*>(data[2] + i * strides[5]), strides[2] / size, size0, c,
+                 store);
+        }
+      },
+      kGrainSize);
+}
+
+at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                   const at::Scalar& input_scale, bool /*save_output*/) {
+  at::Tensor out;
+  with_kernels_for(self.scalar_type(), "elu", [&]<typename T>(const cpu::Kernels<T>& kernels) {
+    const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
+    out = empty_output(self);
+    if (self.numel() <= kGrainSize &&
+        is_one_run(out, self)) {  // saves building an iterator, half a microsecond
+      kernels.forward(static_cast<T*>(out.mutable_data_ptr()), 1,
+                      static_cast<const T*>(self.const_data_ptr()), 1, self.numel(), c,
+                      cpu::Store::cached);
+      return;
+    }
+    auto iter = at::TensorIterator::unary_op(out, self);
+    forward(kernels, iter, c);
+  });
+  return out;
+}
+
+at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                        const at::Scalar& input_scale, at::Tensor& out) {
+  with_kernels_for(self.scalar_type(), "elu.out", [&]<typename T>(const cpu::Kernels<T>& kernels) {
+    const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
+    auto iter = at::TensorIterator::unary_op(out, self);
+    forward(kernels, iter, c);
+  });
+  return out;
+}
+
+at::Tensor& elu_inplace_cpu(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                            const at::Scalar& input_scale) {
+  return elu_out_cpu(self, alpha, scale, input_scale, self);
+}
+
+at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
+                            const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+                            const at::Tensor& self_or_result) {
+  check_same_dtype(grad_output, self_or_result);
+  if (!grad_output.sizes().equals(self_or_result.sizes())) {
+    const auto [expanded_grad_output, expanded] =
+        at::expand_outplace(grad_output, self_or_result, "elu_backward");
+    return elu_backward_cpu(*expanded_grad_output, alpha, scale, input_scale, is_result, *expanded);
+  }
+  at::Tensor grad_input;
+  with_kernels_for(
+      self_or_result.scalar_type(), "elu_backward",
+      [&]<typename T>(const cpu::Kernels<T>& kernels) {
+        const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
+        grad_input = empty_output(self_or_result);
+        if (self_or_result.numel() <= kGrainSize && is_one_run(grad_input, self_or_result) &&
+            is_one_run(grad_input, grad_output)) {
+          const auto kernel =
+              is_result ? kernels.backward_from_result : kernels.backward_from_input;
+          kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
+                 static_cast<const T*>(grad_output.const_data_ptr()), 1,
+                 static_cast<const T*>(self_or_result.const_data_ptr()), 1, self_or_result.numel(),
+                 c, cpu::Store::cached);
+          return;
+        }
+        auto iter = at::TensorIteratorConfig()
+                        .add_output(grad_input)
+                        .add_const_input(grad_output)
+                        .add_const_input(self_or_result)
+                        .build();
+        backward(kernels, iter, c, is_result);
+      });
+  return grad_input;
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {
+  m.impl("elu", &torch_elu::elu_cpu);
+  m.impl("elu_", &torch_elu::elu_inplace_cpu);
+  m.impl("elu.out", &torch_elu::elu_out_cpu);
+  m.impl("elu_backward", &torch_elu::elu_backward_cpu);
+}

@@ -1,0 +1,63 @@
+// The CPU kernels: runs of elements in memory, nothing of torch. kernels.cpp is compiled once for each
+// instruction set and each build defines one of the tables below.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../coefficients.h"
+
+namespace torch_elu::cpu {
+
+struct Float16 {
+  std::uint16_t bits;
+};
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+template <typename T>
+struct OpmathOf {
+  using type = float;
+};
+template <>
+struct OpmathOf<double> {
+  using type = double;
+};
+template <typename T>
+using opmath_t = typename OpmathOf<T>::type;
+
+// streaming: past the caches, for outputs that do not fit into them and are not the input at the same time.
+enum class Store { cached, streaming };
+
+// Strides are in elements, and may be zero for an input. Any alignment will do, even less than that of T.
+// The output may be exactly an input (same address, same stride) but overlap none in another way.
+template <typename T>
+struct Kernels {
+  using Coefficients = torch_elu::Coefficients<opmath_t<T>>;
+
+  void (*forward)(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
+                  std::ptrdiff_t n, const Coefficients&, Store);
+  void (*backward_from_input)(T* grad_input, std::ptrdiff_t grad_input_stride, const T* grad_output,
+                              std::ptrdiff_t grad_output_stride, const T* self,
+                              std::ptrdiff_t self_stride, std::ptrdiff_t n, const Coefficients&,
+                              Store);
+  void (*backward_from_result)(T* grad_input, std::ptrdiff_t grad_input_stride,
+                               const T* grad_output, std::ptrdiff_t grad_output_stride,
+                               const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
+                               const Coefficients&, Store);
+};
+
+struct KernelTable {
+  const char* name;
+  Kernels<double> float64;
+  Kernels<float> float32;
+  Kernels<Float16> float16;
+  Kernels<BFloat16> bfloat16;
+};
+
+extern const KernelTable kernels_baseline;
+extern const KernelTable kernels_avx2;    // with FMA and F16C
+extern const KernelTable kernels_avx512;  // F, VL, BW, DQ, with FMA and F16C
+
+}  // namespace torch_elu::cpu

@@ -1,0 +1,42 @@
+// Backends that have no kernel in this library (MPS, XPU, quantized, sparse, ...) run PyTorch's own
+// elu, which raises PyTorch's own error where there is none. In a build without CUDA that holds for
+// CUDA tensors too.
+
+#include <ATen/ops/elu.h>
+#include <ATen/ops/elu_backward.h>
+#include <torch/library.h>
+
+namespace torch_elu {
+namespace {
+
+at::Tensor elu_fallback(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                        const at::Scalar& input_scale, bool /*save_output*/) {
+  return at::elu(self, alpha, scale, input_scale);
+}
+
+at::Tensor& elu_inplace_fallback(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                                 const at::Scalar& input_scale) {
+  return at::elu_(self, alpha, scale, input_scale);
+}
+
+at::Tensor& elu_out_fallback(const at::Tensor& self, const at::Scalar& alpha,
+                             const at::Scalar& scale, const at::Scalar& input_scale,
+                             at::Tensor& out) {
+  return at::elu_out(out, self, alpha, scale, input_scale);
+}
+
+at::Tensor elu_backward_fallback(const at::Tensor& grad_output, const at::Scalar& alpha,
+                                 const at::Scalar& scale, const at::Scalar& input_scale,
+                                 bool is_result, const at::Tensor& self_or_result) {
+  return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+TORCH_LIBRARY_IMPL(torch_elu, CompositeExplicitAutograd, m) {
+  m.impl("elu", &torch_elu::elu_fallback);
+  m.impl("elu_", &torch_elu::elu_inplace_fallback);
+  m.impl("elu.out", &torch_elu::elu_out_fallback);
+  m.impl("elu_backward", &torch_elu::elu_backward_fallback);
+}

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Scalar.h>
+#include <torch_elu/export.h>
+
+#include <string>
+
+/// ELU, SELU and CELU as functions of a tensor.
+///
+/// All of them are one family,
+///
+///     f(x) = scale * x                                     for x >  0
+///     f(x) = alpha * scale * (exp(input_scale * x) - 1)    for x <= 0
+///
+/// elementwise on a float64, float32, float16 or bfloat16 tensor of any shape and layout, and each
+/// goes through PyTorch's dispatcher: autograd, vmap, torch.compile and devices without a kernel of
+/// this library (which take PyTorch's own elu) work as with `at::elu`. `c10::NotImplementedError`
+/// for other dtypes; `c10::Error` where a coefficient does not fit the dtype in which the tensor is
+/// computed.
+namespace torch_elu {
+
+/// ELU (Clevert et al., arXiv:1511.07289) with the arguments of `at::elu`.
+///
+/// For backward, `self` is saved. With `save_output` the result is saved instead: that costs no
+/// memory where the next layer saves it too, but gives up relative precision of tiny slopes and
+/// needs alpha, scale and input_scale >= 0.
+TORCH_ELU_API at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha = 1,
+                             const at::Scalar& scale = 1, const at::Scalar& input_scale = 1,
+                             bool save_output = false);
+
+/// `elu` in place. The result is what is saved for backward, hence the coefficients must be >= 0
+/// where gradients are recorded.
+TORCH_ELU_API at::Tensor& elu_(at::Tensor& self, const at::Scalar& alpha = 1,
+                               const at::Scalar& scale = 1, const at::Scalar& input_scale = 1);
+
+/// `elu` into `out`, which is resized as `at::elu_out` does it. Records no gradient.
+TORCH_ELU_API at::Tensor& elu_out(at::Tensor& out, const at::Tensor& self,
+                                  const at::Scalar& alpha = 1, const at::Scalar& scale = 1,
+                                  const at::Scalar& input_scale = 1);
+
+/// grad_output * f'(x), from x itself (`is_result` false) or from f(x). Differentiable in both
+/// tensors.
+TORCH_ELU_API at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
+                                      const at::Scalar& scale, const at::Scalar& input_scale,
+                                      bool is_result, const at::Tensor& self_or_result);
+
+/// SELU (Klambauer et al., arXiv:1706.02515): elu with alpha 1.67326... and scale 1.05070...
+TORCH_ELU_API at::Tensor selu(const at::Tensor& self);
+TORCH_ELU_API at::Tensor& selu_(at::Tensor& self);
+
+/// CELU (Barron, arXiv:1704.07483): elu with input_scale 1 / alpha, that quotient taken in double.
+TORCH_ELU_API at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha = 1,
+                              bool save_output = false);
+TORCH_ELU_API at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha = 1);
+
+/// The version of this library.
+TORCH_ELU_API std::string version();
+
+/// The CUDA toolkit that the library was built with, empty where it holds no CUDA kernels.
+TORCH_ELU_API std::string cuda_version();
+
+/// The instruction set that the CPU kernels use here: "avx512", "avx2" or "baseline".
+TORCH_ELU_API std::string cpu_capability();
+
+namespace detail {
+// An app that only loads a TorchScript model calls nothing of this library, and a linker told
+// --as-needed would drop it. Every file that includes this header refers to the library here, which
+// keeps it.
+[[gnu::used]] inline std::string (*const keep_library_linked)() = &version;
+}  // namespace detail
+
+}  // namespace torch_elu

@@ -1,0 +1,56 @@
+// Shapes, strides and dtypes without data, for the meta device and for torch.compile's fake
+// tensors.
+
+#include <ATen/ExpandUtils.h>
+#include <torch/library.h>
+
+#include "operands.h"
+
+namespace torch_elu {
+namespace {
+
+at::Tensor elu_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
+                    const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
+                    bool /*save_output*/) {
+  check_dtype(self.scalar_type(), "elu");
+  return empty_output(self);
+}
+
+at::Tensor& elu_inplace_meta(at::Tensor& self, const at::Scalar& /*alpha*/,
+                             const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/) {
+  check_dtype(self.scalar_type(), "elu_");
+  return self;
+}
+
+at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
+                         const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
+                         at::Tensor& out) {
+  check_dtype(self.scalar_type(), "elu.out");
+  TORCH_CHECK(out.scalar_type() == self.scalar_type(), "Expected out tensor to have dtype ",
+              self.dtype(), ", but got ", out.dtype(), " instead");
+  if (!out.sym_sizes().equals(self.sym_sizes())) {
+    out.resize__symint(self.sym_sizes());
+  }
+  return out;
+}
+
+at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*alpha*/,
+                             const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
+                             bool /*is_result*/, const at::Tensor& self_or_result) {
+  check_dtype(self_or_result.scalar_type(), "elu_backward");
+  if (grad_output.sym_sizes().equals(self_or_result.sym_sizes())) {
+    return empty_output(self_or_result);
+  }
+  return empty_output(self_or_result.expand_symint(
+      at::infer_size_symdimvector(grad_output.sym_sizes(), self_or_result.sym_sizes())));
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+TORCH_LIBRARY_IMPL(torch_elu, Meta, m) {
+  m.impl("elu", &torch_elu::elu_meta);
+  m.impl("elu_", &torch_elu::elu_inplace_meta);
+  m.impl("elu.out", &torch_elu::elu_out_meta);
+  m.impl("elu_backward", &torch_elu::elu_backward_meta);
+}

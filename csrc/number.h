@@ -1,0 +1,92 @@
+// What formula.h asks of its number type, for plain float and double, on the host and in CUDA code.
+// The SIMD vectors of cpu/simd answer to the same names.
+#pragma once
+
+#include <cstdint>
+
+// Always inline: the same templates are compiled for several instruction sets, and a copy left outside
+// could be the one that the linker keeps for all of them.
+#if defined(__CUDACC__)
+#define TORCH_ELU_INLINE __host__ __device__ __forceinline__
+#else
+#define TORCH_ELU_INLINE inline __attribute__((always_inline))
+#endif
+
+namespace torch_elu {
+
+template <typename V>
+struct NumberOf {
+  using type = typename V::number_t;
+};
+template <>
+struct NumberOf<float> {
+  using type = float;
+};
+template <>
+struct NumberOf<double> {
+  using type = double;
+};
+template <typename V>
+using number_t = typename NumberOf<V>::type;
+
+template <typename number_t>
+struct BitsOf;
+template <>
+struct BitsOf<float> {
+  using type = std::uint32_t;
+};
+template <>
+struct BitsOf<double> {
+  using type = std::uint64_t;
+};
+template <typename number_t>
+using bits_t = typename BitsOf<number_t>::type;
+
+template <typename To, typename From>
+TORCH_ELU_INLINE constexpr To bit_cast(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  return __builtin_bit_cast(To, from);
+}
+
+// The correctly rounded a * b + c.
+TORCH_ELU_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+TORCH_ELU_INLINE float fma(float a, float b, float c) {
+#if defined(__CUDA_ARCH__) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  return __builtin_fmaf(a, b, c);
+#else
+  // Without the instruction: the product is exact in double; the sum, rounded to odd, rounds once more
+  // to float as the exact sum would. Boldo and Melquiond, "Emulation of FMA and correctly rounded sums:
+  // proved algorithms using rounding to odd", IEEE Trans. Computers 57 (2008). Branch-free, for the
+  // sake of the vectoriser; the error of the sum is Knuth's TwoSum.
+  const double product = static_cast<double>(a) * b;
+  const double sum = product + c;
+  const double part = sum - product;
+  const double error = (product - (sum - part)) + (c - part);
+  const auto bits = bit_cast<std::uint64_t>(sum);
+  const std::uint64_t inexact = (error < 0) | (error > 0);  // not where an infinity made it NaN
+  const std::uint64_t too_far = inexact & ((bits ^ bit_cast<std::uint64_t>(error)) >> 63);
+  return static_cast<float>(bit_cast<double>((bits - too_far) | inexact));
+#endif
+}
+
+// The larger one; x itself where x is NaN.
+template <typename number_t>
+TORCH_ELU_INLINE number_t at_least(number_t x, number_t low) {
+  return x < low ? low : x;
+}
+
+template <typename number_t>
+TORCH_ELU_INLINE number_t select(bool condition, number_t yes, number_t no) {
+  return condition ? yes : no;
+}
+
+// The number whose bits are those of x, shifted so that its lowest bits become the exponent, plus offset.
+TORCH_ELU_INLINE float low_bits_to_exponent(float x, std::uint32_t offset) {
+  return bit_cast<float>((bit_cast<std::uint32_t>(x) << 23) + offset);
+}
+TORCH_ELU_INLINE double low_bits_to_exponent(double x, std::uint64_t offset) {
+  return bit_cast<double>((bit_cast<std::uint64_t>(x) << 52) + offset);
+}
+
+}  // namespace torch_elu

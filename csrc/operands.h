@@ -1,0 +1,50 @@
+#pragma once
+
+// What every kernel, whatever its device, does first with its operands.
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Scalar.h>
+
+#include <cmath>
+#include <limits>
+
+#include "formula.h"
+
+namespace torch_elu {
+
+/// The result's tensor: shape, dtype, device of `self`, and the strides that at::elu gives.
+at::Tensor empty_output(const at::Tensor& self);
+
+inline void check_dtype(at::ScalarType dtype, const char* name) {
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16,
+      "\"torch_elu::", name, "\" not implemented for '", c10::toString(dtype),
+      "': expected float64, float32, float16 or bfloat16. Convert the tensor first, as in "
+      "x.to(torch.float32).");
+}
+
+inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& self_or_result) {
+  TORCH_CHECK(grad_output.scalar_type() == self_or_result.scalar_type(),
+              "torch_elu::elu_backward expected grad_output to have the dtype of self_or_result, ",
+              self_or_result.scalar_type(), ", but got ", grad_output.scalar_type(),
+              ". Convert one of them.");
+}
+
+/// The three coefficients in the number type that the elements are computed in.
+template <typename number_t>
+Coefficients<number_t> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
+                                            const at::Scalar& input_scale) {
+  const auto convert = [](const at::Scalar& scalar, const char* argument) {
+    const double value = scalar.toDouble();
+    TORCH_CHECK(!std::isfinite(value) || std::abs(value) <= std::numeric_limits<number_t>::max(),
+                "torch_elu: ", argument, "=", value, " cannot be converted to type ",
+                sizeof(number_t) == 4 ? "float" : "double",
+                ", in which this tensor is computed, without overflow. Use a float64 tensor or a "
+                "smaller value.");
+    return value;
+  };
+  return Coefficients<number_t>(convert(alpha, "alpha"), convert(scale, "scale"),
+                                convert(input_scale, "input_scale"));
+}
+
+}  // namespace torch_elu

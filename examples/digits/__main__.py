@@ -1,0 +1,99 @@
+"""The demo from end to end; ``--help`` lists its options."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+try:
+    import torch
+    from tqdm import tqdm
+
+    from .claims import ELU
+    from .data import load_digits
+    from .deployment import build_apps, export
+    from .network import accuracy, build_network
+    from .pictures import save_pictures
+    from .tables import report
+    from .training import train, train_all
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} is missing from {sys.executable}: run `make demo`")
+
+SEEDS = 5
+EPOCHS = 40
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m examples.digits", description=__doc__)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/demo"),
+        metavar="DIRECTORY",
+        help="where tables, pictures, the exported network and the C++ apps go (%(default)s)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="2 seeds and 3 epochs: shows that everything runs, but proves nothing",
+    )
+    parser.add_argument("--python-only", action="store_true", help="leave out the C++ apps")
+    return parser.parse_args()
+
+
+def compare_activations(seeds: int, epochs: int, output: Path) -> None:
+    """Trains every architecture, and puts what came out in tables and pictures."""
+    results = train_all(seeds, epochs)
+    tables = report(results)
+    (output / "results.md").write_text(tables + "\n", encoding="utf-8")
+    print(f"\n{tables}\n")
+    for path in [output / "results.md", *save_pictures(results, output)]:
+        print(f"wrote {path}")
+
+
+def export_elu(epochs: int, output: Path) -> tuple[Path, Path]:
+    """Trains the ELU network of seed 0 as before, and exports it with its digits."""
+    torch.set_num_threads(1)
+    digits = load_digits(seed=0)
+    network = build_network(ELU, seed=0)
+    progress = tqdm(train(network, digits, epochs, seed=0), total=epochs, unit="epoch")
+    for loss in progress:
+        progress.set_postfix(loss=f"{loss:.4f}")
+    score = accuracy(network, digits.test_images, digits.test_labels)
+    print(f"Python: test accuracy {100 * score:.1f} %")
+    return export(network, digits, output)
+
+
+def main() -> None:
+    """Runs the three front doors one after the other."""
+    arguments = parse_arguments()
+    seeds, epochs = (2, 3) if arguments.quick else (SEEDS, EPOCHS)
+    output: Path = arguments.output
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"cannot write to {output}: {error.strerror}")
+
+    print("\n1. Python: ReLU, ELU and SELU, with and without batch norm\n", flush=True)
+    compare_activations(seeds, epochs, output)
+
+    print("\n2. TorchScript: the ELU network, exported\n", flush=True)
+    model, digits = export_elu(epochs, output)
+    if arguments.python_only:
+        return
+
+    print("\n3. C++: the exported network, and the same network trained in C++\n", flush=True)
+    apps = output / "apps"
+    try:
+        build_apps(apps)
+        subprocess.run([apps / "classify", model, digits], check=True)
+        subprocess.run([apps / "train", digits, str(epochs)], check=True)
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} not found: install it with `pip install cmake ninja`")
+    except subprocess.CalledProcessError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+version: str
+torch_version: str
+compiler: str
+cuda_version: str
+cuda_architectures: str

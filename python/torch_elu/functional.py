@@ -1,0 +1,146 @@
+"""ELU, SELU and CELU as functions, with the signatures of :mod:`torch.nn.functional`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
+
+from . import _C, _library  # noqa: F401  (loading the library registers the operators)
+
+# Called eagerly, a function goes straight into C++, which takes half the time of torch.ops. Compilers cannot see through
+# that: for them the same function stands below once more, made of the operators alone.
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> Tensor:
+    r"""Exponential linear unit, elementwise (Clevert et al., https://arxiv.org/abs/1511.07289).
+
+    .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
+
+    Args:
+        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU and on CUDA it is
+            computed by this package's kernels (float16 and bfloat16 in float32, rounded once), on other devices by
+            PyTorch's.
+        alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward. Default: ``False``
+        save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which the next layer
+            often keeps as well, so that the activation takes no memory of its own; slopes below the rounding error of
+            alpha come out as 0, and alpha must be >= 0. Default: ``"input"``
+
+    Returns:
+        A tensor with the shape, strides, dtype and device that :func:`torch.nn.functional.elu` returns.
+
+    Raises:
+        NotImplementedError: for integer, bool and complex tensors.
+        RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0; if ``inplace`` is
+            asked of a leaf that requires grad or of a tensor that overlaps itself; if alpha overflows the dtype.
+        ValueError: if ``save`` is something else.
+
+    The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`; derivatives of any order
+    exist.
+
+    >>> import torch, torch_elu
+    >>> x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    >>> torch_elu.elu(x, alpha=0.5).sum().backward()
+    >>> x.grad
+    tensor([0.1839, 0.5000, 1.0000])
+    """
+    if has_torch_function_unary(input):
+        return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
+    if torch.compiler.is_compiling():
+        return _elu_of_operators(input, alpha, inplace, save)
+    return _C.elu(input, alpha, inplace, _saves_output(save))
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    r"""Scaled exponential linear unit, elementwise (Klambauer et al., https://arxiv.org/abs/1706.02515).
+
+    .. math:: \text{SELU}(x) = scale \cdot (\max(0, x) + \min(0, \alpha \cdot (e^x - 1)))
+
+    with :math:`\alpha = 1.6732632423543772848170429916717` and :math:`scale = 1.0507009873554804934193349852946`.
+
+    Args:
+        input: A tensor as for :func:`elu`.
+        inplace: Overwrite ``input`` with the result. Default: ``False``
+
+    Returns, gradient and errors are as for :func:`elu`; the input is saved for backward, in place the result.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.selu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
+    if has_torch_function_unary(input):
+        return handle_torch_function(selu, (input,), input, inplace=inplace)  # type: ignore[no-any-return]
+    if torch.compiler.is_compiling():
+        return _selu_of_operators(input, inplace)
+    return _C.selu(input, inplace)
+
+
+def celu(
+    input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input"
+) -> Tensor:
+    r"""Continuously differentiable exponential linear unit, elementwise (Barron, https://arxiv.org/abs/1704.07483).
+
+    .. math:: \text{CELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
+
+    Args:
+        input: A tensor as for :func:`elu`.
+        alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is taken in double.
+            Default: 1.0
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward. Default: ``False``
+        save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
+
+    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0. The gradient is :math:`1` for
+    :math:`x > 0` and :math:`e^{x / \alpha}` for :math:`x \le 0`.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.celu(torch.tensor([-1.0, 0.0, 2.0]), alpha=0.5)
+    tensor([-0.4323,  0.0000,  2.0000])
+    """
+    if has_torch_function_unary(input):
+        return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
+    if torch.compiler.is_compiling():
+        return _celu_of_operators(input, alpha, inplace, save)
+    return _C.celu(input, alpha, inplace, _saves_output(save))
+
+
+def _saves_output(save: str) -> bool:
+    if save == "output":
+        return True
+    if save == "input":
+        return False
+    raise ValueError(f'save must be "input" or "output", but got "{save}"')
+
+
+def _elu_of_operators(
+    input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
+) -> Tensor:
+    save_output = _saves_output(save)
+    if inplace:
+        return torch.ops.torch_elu.elu_(input, alpha)
+    return torch.ops.torch_elu.elu(input, alpha, save_output=save_output)
+
+
+def _selu_of_operators(input: Tensor, inplace: bool = False) -> Tensor:
+    # TorchScript takes no constants from outside of a function.
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    if inplace:
+        return torch.ops.torch_elu.elu_(input, alpha, scale)
+    return torch.ops.torch_elu.elu(input, alpha, scale)
+
+
+def _celu_of_operators(
+    input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
+) -> Tensor:
+    save_output = _saves_output(save)
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    if inplace:
+        return torch.ops.torch_elu.elu_(input, alpha, 1.0, 1.0 / alpha)
+    return torch.ops.torch_elu.elu(input, alpha, 1.0, 1.0 / alpha, save_output=save_output)
+
+
+# torch.jit.script compiles what __prepare_scriptable__ returns. (It takes no keyword-only arguments, nor the calls above.)
+setattr(elu, "__prepare_scriptable__", lambda: _elu_of_operators)  # noqa: B010
+setattr(selu, "__prepare_scriptable__", lambda: _selu_of_operators)  # noqa: B010
+setattr(celu, "__prepare_scriptable__", lambda: _celu_of_operators)  # noqa: B010

@@ -1,0 +1,105 @@
+"""ELU, SELU and CELU as modules, drop-in for those of :mod:`torch.nn`, which they derive from."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .functional import celu, elu, selu
+
+
+class ELU(nn.ELU):
+    r"""Applies :func:`torch_elu.elu` elementwise.
+
+    .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
+
+    Args:
+        alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
+        inplace: Overwrite the input with the result. Default: ``False``
+        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`. Default: ``"input"``
+
+    Shape: any; the output has the same.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.ELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3161,  2.0000])
+    >>> torch_elu.ELU(save="output")
+    ELU(alpha=1.0, save='output')
+    """
+
+    __constants__ = ["alpha", "inplace", "save"]  # noqa: RUF012  (as in torch.nn)
+    save: str
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
+        super().__init__(alpha, inplace)
+        self.save = _checked_save(save)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Applies the function to ``input``."""
+        return elu(input, self.alpha, self.inplace, save=self.save)
+
+    def extra_repr(self) -> str:
+        """The arguments, those with a default value left out where torch.nn does so."""
+        return super().extra_repr() + _save_repr(self.save)
+
+
+class SELU(nn.SELU):
+    r"""Applies :func:`torch_elu.selu` elementwise.
+
+    .. math:: \text{SELU}(x) = scale \cdot (\max(0, x) + \min(0, \alpha \cdot (e^x - 1)))
+
+    Args:
+        inplace: Overwrite the input with the result. Default: ``False``
+
+    Shape: any; the output has the same.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.SELU()(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Applies the function to ``input``."""
+        return selu(input, self.inplace)
+
+
+class CELU(nn.CELU):
+    r"""Applies :func:`torch_elu.celu` elementwise.
+
+    .. math:: \text{CELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
+
+    Args:
+        alpha: The result tends to -alpha for x towards -infinity; not 0. Default: 1.0
+        inplace: Overwrite the input with the result. Default: ``False``
+        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`. Default: ``"input"``
+
+    Shape: any; the output has the same.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.CELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))
+    tensor([-0.4323,  2.0000])
+    """
+
+    __constants__ = ["alpha", "inplace", "save"]  # noqa: RUF012  (as in torch.nn)
+    save: str
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
+        super().__init__(alpha, inplace)
+        self.save = _checked_save(save)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Applies the function to ``input``."""
+        return celu(input, self.alpha, self.inplace, save=self.save)
+
+    def extra_repr(self) -> str:
+        """The arguments, those with a default value left out where torch.nn does so."""
+        return super().extra_repr() + _save_repr(self.save)
+
+
+def _checked_save(save: str) -> str:
+    if save not in ("input", "output"):
+        raise ValueError(f'save must be "input" or "output", but got "{save}"')
+    return save
+
+
+def _save_repr(save: str) -> str:
+    return "" if save == "input" else f", save={save!r}"

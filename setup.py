@@ -1,0 +1,75 @@
+"""Drives CMake, which alone knows the sources. Everything else is in pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent.resolve()
+SUPPORTED_TORCH = ((2, 11), (2, 15))
+
+try:
+    import torch
+except ImportError as error:
+    sys.exit(
+        "torch_elu is built against the PyTorch that it will run with, and none is installed here. "
+        "Run `pip install torch`, then `pip install --no-build-isolation .` "
+        f"(without --no-build-isolation pip hides the installed PyTorch from the build). [{error}]"
+    )
+
+
+def torch_minor() -> str:
+    """The minor version of the installed PyTorch, "2.15" for example, if it is a supported one."""
+    match = re.match(r"(\d+)\.(\d+)", torch.__version__)
+    assert match is not None, torch.__version__
+    low, high = SUPPORTED_TORCH
+    if not low <= (int(match[1]), int(match[2])) <= high:
+        sys.exit(
+            f"torch_elu supports PyTorch {low[0]}.{low[1]} to {high[0]}.{high[1]}, "
+            f"but {torch.__version__} is installed. Run `pip install 'torch=={high[0]}.{high[1]}.*'`."
+        )
+    return match[0]
+
+
+class CMakeBuild(build_ext):
+    """Configures, builds and installs with CMake into the package's folder."""
+
+    def build_extension(self, ext: Extension) -> None:
+        cmake = shutil.which("cmake")
+        if cmake is None:
+            sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")
+        package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
+        build = Path(
+            os.environ.get("TORCH_ELU_BUILD_DIR", Path(self.build_temp) / "cmake")
+        ).resolve()
+        configure = [
+            cmake,
+            f"-S{ROOT}",
+            f"-B{build}",
+            f"-DCMAKE_INSTALL_PREFIX={package}",
+            f"-DTorchELU_TORCH_ROOT={torch.__path__[0]}",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DTORCH_ELU_PYTHON=ON",
+            f"-DTORCH_ELU_CUDA={os.environ.get('TORCH_ELU_CUDA', '')}",
+        ]
+        if shutil.which("ninja") is not None:
+            configure.append("-GNinja")
+        subprocess.run(configure, check=True)
+        jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
+        subprocess.run([cmake, "--build", str(build), "--parallel", jobs], check=True)
+        subprocess.run([cmake, "--install", str(build)], check=True)
+
+
+setup(
+    ext_modules=[Extension("torch_elu._C", sources=[])],
+    cmdclass={"build_ext": CMakeBuild},
+    # The library uses PyTorch's C++ interface, which changes with each minor version.
+    install_requires=[f"torch=={torch_minor()}.*"],
+)

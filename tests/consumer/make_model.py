@@ -1,0 +1,28 @@
+"""Writes a scripted model, and an input with its output, for load_model.cpp."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+import torch_elu
+
+folder = Path(sys.argv[1])
+torch.manual_seed(0)
+model = torch.nn.Sequential(
+    torch.nn.Linear(8, 8), torch_elu.ELU(0.5), torch_elu.SELU(), torch_elu.CELU(2.0)
+)
+torch.jit.script(model).save(str(folder / "model.pt"))
+
+
+class Expected(torch.nn.Module):
+    """Tensors in a form that torch::jit::load reads."""
+
+    def __init__(self, input: torch.Tensor, output: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("input", input)
+        self.register_buffer("output", output)
+
+
+input = torch.randn(4, 8)
+torch.jit.script(Expected(input, model(input).detach())).save(str(folder / "expected.pt"))

@@ -1,0 +1,210 @@
+// The largest errors over all inputs: the 2^32 floats, both times 2^16 halves, and millions of doubles.
+// Fails where a limit is exceeded.
+//
+//   exhaustive [--every n] [--threads n]
+//
+// --every n: only each n-th float. Coefficients other than alpha = 1 get every 31st of those.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+
+#include "reference.h"
+
+namespace torch_elu {
+namespace {
+
+using reference::Parameters;
+
+struct Worst {
+  double error = 0;
+  double at = 0;
+  void see(double candidate, double x) {
+    if (candidate <= error) return;
+    error = candidate;
+    at = x;
+  }
+};
+
+struct Errors {
+  Worst value, slope;                  // against the exact function
+  Worst rounded_value, rounded_slope;  // against that of the rounded coefficients
+  void see(const Errors& other) {
+    value.see(other.value.error, other.value.at);
+    slope.see(other.slope.error, other.slope.at);
+    rounded_value.see(other.rounded_value.error, other.rounded_value.at);
+    rounded_slope.see(other.rounded_slope.error, other.rounded_slope.at);
+  }
+};
+
+constexpr std::ptrdiff_t chunk = 4096;
+
+template <typename T>
+struct Batch {
+  T x[chunk], y[chunk], slope[chunk], ones[chunk];
+
+  explicit Batch(T one) { std::fill(ones, ones + chunk, one); }
+
+  void run(const cpu::Kernels<T>& kernels, const Coefficients<cpu::opmath_t<T>>& k,
+           std::ptrdiff_t n) {
+    kernels.forward(y, 1, x, 1, n, k, cpu::Store::cached);
+    kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
+  }
+};
+
+template <typename T, typename wide_t>
+void see(Errors& errors, const Batch<T>& batch, std::ptrdiff_t n, const Parameters& p) {
+  const reference::Exact<wide_t> exact(p);
+  const auto rounded = exact.template rounded<T>();
+  const bool same = exact.alpha == rounded.alpha && exact.scale == rounded.scale;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const auto at = static_cast<double>(batch.x[i]);
+    errors.value.see(reference::error_in_ulp(batch.y[i], exact.value(batch.x[i])), at);
+    errors.slope.see(reference::error_in_ulp(batch.slope[i], exact.slope(batch.x[i])), at);
+    if (same) continue;
+    errors.rounded_value.see(reference::error_in_ulp(batch.y[i], rounded.value(batch.x[i])), at);
+    errors.rounded_slope.see(reference::error_in_ulp(batch.slope[i], rounded.slope(batch.x[i])), at);
+  }
+  if (same) {
+    errors.rounded_value = errors.value;
+    errors.rounded_slope = errors.slope;
+  }
+}
+
+// Floats by their bits: start, start + step, ...
+Errors float_errors(const cpu::Kernels<float>& kernels, const Parameters& p, std::uint64_t start,
+                    std::uint64_t step) {
+  const Coefficients<float> k(p.alpha, p.scale, p.input_scale);
+  Batch<float> batch(1);
+  Errors errors;
+  for (std::uint64_t bits = start; bits < std::uint64_t{1} << 32;) {
+    std::ptrdiff_t n = 0;
+    for (; n < chunk && bits < std::uint64_t{1} << 32; bits += step) {
+      batch.x[n++] = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    }
+    batch.run(kernels, k, n);
+    see<float, double>(errors, batch, n, p);
+  }
+  return errors;
+}
+
+Errors float_errors_threaded(const cpu::Kernels<float>& kernels, const Parameters& p,
+                             std::uint64_t every, unsigned threads) {
+  std::vector<Errors> errors(threads);
+  std::vector<std::thread> running;
+  for (unsigned i = 0; i < threads; ++i) {
+    running.emplace_back(
+        [&, i] { errors[i] = float_errors(kernels, p, i * every, threads * every); });
+  }
+  for (auto& thread : running) thread.join();
+  for (const auto& more : errors) errors[0].see(more);
+  return errors[0];
+}
+
+Errors double_errors(const cpu::Kernels<double>& kernels, const Parameters& p, int batches) {
+  const Coefficients<double> k(p.alpha, p.scale, p.input_scale);
+  Batch<double> batch(1);
+  Errors errors;
+  std::mt19937_64 random(2015);
+  std::uniform_real_distribution<double> exponent(-60, 10), near(-40, 1), far(-780, 0);
+  for (int i = 0; i < batches; ++i) {
+    for (double& x : batch.x) {
+      const std::uint64_t kind = random() % 8;
+      x = kind == 0   ? std::bit_cast<double>(random())
+          : kind < 3  ? -std::exp2(exponent(random))
+          : kind == 3 ? far(random) / p.input_scale
+          : kind == 4 ? -std::abs(near(random)) * 0x1p-4 / p.input_scale
+                      : near(random) / p.input_scale;
+    }
+    batch.run(kernels, k, chunk);
+    see<double, long double>(errors, batch, chunk, p);
+  }
+  return errors;
+}
+
+// How many of the 65,536 inputs give another half than the exact result rounded once.
+template <typename T>
+void count_wrong_halves(const cpu::Kernels<T>& kernels, const Parameters& p, int& values,
+                        int& slopes) {
+  const Coefficients<float> k(p.alpha, p.scale, p.input_scale);
+  const reference::Exact<double> exact(p);
+  constexpr std::uint16_t one = std::is_same_v<T, cpu::Float16> ? 0x3c00 : 0x3f80;
+  Batch<T> batch(T{one});
+  values = slopes = 0;
+  const auto is_nan = [](T x) { return std::isnan(reference::widened(x)); };
+  const auto differ = [&](T got, double wanted) {
+    if (std::isnan(wanted)) return !is_nan(got);
+    return got.bits != reference::rounded_to_half<T>(wanted);
+  };
+  for (int start = 0; start < 65536; start += chunk) {
+    for (int i = 0; i < chunk; ++i) batch.x[i].bits = static_cast<std::uint16_t>(start + i);
+    batch.run(kernels, k, chunk);
+    for (int i = 0; i < chunk; ++i) {
+      const double x = reference::widened(batch.x[i]);
+      values += differ(batch.y[i], exact.value(x));
+      slopes += differ(batch.slope[i], exact.slope(x));
+    }
+  }
+}
+
+bool report(const char* table, const char* type, const Parameters& p, const Errors& e) {
+  const bool good = std::min(e.value.error, e.rounded_value.error) <= p.limit &&
+                    std::min(e.slope.error, e.rounded_slope.error) <= p.limit &&
+                    std::max(e.value.error, e.slope.error) <= 2 * p.limit;
+  std::printf("%-9s%-8s%-28s value %6.4f ulp at %-13.7g (%6.4f) slope %6.4f at %-13.7g (%6.4f)%s\n",
+              table, type, p.name.c_str(), e.value.error, e.value.at, e.rounded_value.error,
+              e.slope.error, e.slope.at, e.rounded_slope.error, good ? "" : "  TOO MUCH");
+  std::fflush(stdout);
+  return good;
+}
+
+bool run(std::uint64_t every, unsigned threads) {
+  bool good = true;
+  const cpu::KernelTable& table = *reference::kernel_tables().back();
+  const auto all = [] {
+    auto list = reference::parameters();
+    for (const auto& more : reference::extreme_parameters()) list.push_back(more);
+    return list;
+  }();
+  for (const auto& p : all) {
+    const std::uint64_t step = p.limit == 1.0 ? every : every * 31;
+    good &= report(table.name, "float32", p,
+                   float_errors_threaded(table.float32, p, step, threads));
+  }
+  for (auto p : all) {
+    if (p.limit > 1.0) p.limit = 1.7;
+    good &= report(table.name, "float64", p,
+                   double_errors(table.float64, p, p.limit == 1.0 ? 1000 : 100));
+  }
+  for (const auto* each : reference::kernel_tables()) {
+    for (const auto& p : reference::parameters()) {
+      int values = 0, slopes = 0, more_values = 0, more_slopes = 0;
+      count_wrong_halves(each->float16, p, values, slopes);
+      count_wrong_halves(each->bfloat16, p, more_values, more_slopes);
+      const bool exact = values + slopes + more_values + more_slopes == 0;
+      good &= exact || p.limit > 1.0;
+      std::printf("%-9s%-28s not correctly rounded: float16 %d values, %d slopes; bfloat16 %d, %d\n",
+                  each->name, p.name.c_str(), values, slopes, more_values, more_slopes);
+    }
+  }
+  std::puts(good ? "within the limits" : "LIMITS EXCEEDED");
+  return good;
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+int main(int count, char** arguments) {
+  std::uint64_t every = 1;
+  unsigned threads = std::max(1u, std::thread::hardware_concurrency());
+  for (int i = 1; i + 1 < count; i += 2) {
+    const std::string_view option = arguments[i];
+    const auto number = std::strtoul(arguments[i + 1], nullptr, 10);
+    if (option == "--every") every = std::max(1ul, number);
+    if (option == "--threads") threads = static_cast<unsigned>(std::max(1ul, number));
+  }
+  return torch_elu::run(every, threads) ? 0 : 1;
+}

@@ -1,0 +1,136 @@
+// The C++ functions of the installed library, through PyTorch's dispatcher.
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torch_elu/torch_elu.h>
+
+#include <cmath>
+#include <limits>
+
+namespace {
+
+// The formula in float64 by PyTorch's own exp and expm1.
+torch::Tensor reference(const torch::Tensor& x, double alpha, double scale, double input_scale) {
+  const auto wide = x.to(torch::kDouble);
+  return torch::where(wide > 0, scale * wide, alpha * scale * torch::expm1(input_scale * wide));
+}
+
+torch::Tensor reference_slope(const torch::Tensor& x, double alpha, double scale,
+                              double input_scale) {
+  const auto wide = x.to(torch::kDouble);
+  return torch::where(wide > 0, torch::full_like(wide, scale),
+                      alpha * scale * input_scale * torch::exp(input_scale * wide));
+}
+
+// The rounding error of float16 with a margin for the halves, of float32 or float64 with one for
+// theirs.
+double relative_tolerance(torch::ScalarType dtype) {
+  switch (dtype) {
+    case torch::kDouble:
+      return 1e-15;
+    case torch::kFloat:
+      return 3e-7;
+    case torch::kHalf:
+      return 1e-3;
+    default:
+      return 8e-3;
+  }
+}
+
+class FunctionalTest : public testing::TestWithParam<torch::ScalarType> {
+ protected:
+  void expect_close(const torch::Tensor& actual, const torch::Tensor& expected) {
+    EXPECT_EQ(actual.scalar_type(), GetParam());
+    EXPECT_TRUE(
+        torch::allclose(actual.to(torch::kDouble), expected, relative_tolerance(GetParam()), 1e-8))
+        << actual << expected;
+  }
+  torch::Tensor input_ = torch::linspace(-8, 8, 1001, torch::kDouble).to(GetParam());
+};
+
+TEST_P(FunctionalTest, EluIsTheFormula) {
+  expect_close(torch_elu::elu(input_), reference(input_, 1, 1, 1));
+  expect_close(torch_elu::elu(input_, 0.5, 2.0, 0.25), reference(input_, 0.5, 2.0, 0.25));
+}
+
+TEST_P(FunctionalTest, SeluUsesTheConstantsOfThePaper) {
+  expect_close(torch_elu::selu(input_),
+               reference(input_, 1.6732632423543772, 1.0507009873554805, 1));
+}
+
+TEST_P(FunctionalTest, CeluDividesByAlpha) {
+  expect_close(torch_elu::celu(input_, 0.5), reference(input_, 0.5, 1, 2));
+}
+
+TEST_P(FunctionalTest, InPlaceAndOutGiveTheSameBits) {
+  const auto expected = torch_elu::elu(input_, 0.5);
+  auto in_place = input_.clone();
+  EXPECT_EQ(torch_elu::elu_(in_place, 0.5).data_ptr(), in_place.data_ptr());
+  EXPECT_TRUE(torch::equal(in_place, expected));
+  auto out = torch::empty({0}, input_.options());
+  torch_elu::elu_out(out, input_, 0.5);
+  EXPECT_TRUE(torch::equal(out, expected));
+  auto selu_in_place = input_.clone();
+  EXPECT_TRUE(torch::equal(torch_elu::selu_(selu_in_place), torch_elu::selu(input_)));
+  auto celu_in_place = input_.clone();
+  EXPECT_TRUE(torch::equal(torch_elu::celu_(celu_in_place, 0.5), torch_elu::celu(input_, 0.5)));
+}
+
+TEST_P(FunctionalTest, TheGradientIsTheSlope) {
+  for (const bool save_output : {false, true}) {
+    auto x = input_.clone().requires_grad_();
+    torch_elu::elu(x, 0.5, 2.0, 1.0, save_output).sum().backward();
+    EXPECT_TRUE(torch::allclose(x.grad().to(torch::kDouble), reference_slope(x, 0.5, 2.0, 1.0),
+                                relative_tolerance(GetParam()), save_output ? 1e-2 : 1e-8));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, FunctionalTest,
+                         testing::Values(torch::kDouble, torch::kFloat, torch::kHalf,
+                                         torch::kBFloat16),
+                         [](const auto& info) { return std::string(torch::toString(info.param)); });
+
+TEST(Functional, DerivativesOfEveryOrderExist) {
+  const auto x =
+      torch::tensor({-2.0, -0.5, 0.0, 1.0}, torch::dtype(torch::kDouble).requires_grad(true));
+  torch::Tensor derivative = torch_elu::elu(x, 0.5, 2.0, 3.0);
+  for (int order = 1; order <= 4; ++order) {
+    derivative = torch::autograd::grad({derivative.sum()}, {x}, {}, true, true)[0];
+    // On the exponential side, which 0 belongs to, every derivative is the one before times
+    // input_scale.
+    const auto expected =
+        torch::where(x > 0, order == 1 ? 2.0 : 0.0, std::pow(3.0, order) * torch::exp(3.0 * x));
+    EXPECT_TRUE(torch::allclose(derivative, expected, 1e-14)) << order;
+  }
+}
+
+TEST(Functional, AWrongDtypeIsNamed) {
+  try {
+    torch_elu::elu(torch::ones({2}, torch::kInt));
+    FAIL() << "no error";
+  } catch (const c10::NotImplementedError& error) {
+    EXPECT_NE(std::string(error.what()).find("torch_elu::elu"), std::string::npos);
+  }
+}
+
+TEST(Functional, NegativeAlphaInPlaceIsRefusedBeforeTheDataChanges) {
+  auto x = torch::full({3}, -1.0, torch::requires_grad());
+  auto y = x * 1;
+  EXPECT_THROW(torch_elu::elu_(y, -0.5), c10::Error);
+  EXPECT_TRUE(torch::equal(y, x));
+  const torch::NoGradGuard no_grad;
+  EXPECT_NO_THROW(torch_elu::elu_(y, -0.5));
+}
+
+TEST(Functional, CeluRefusesAlphaZero) {
+  EXPECT_THROW(torch_elu::celu(torch::ones({1}), 0), c10::Error);
+}
+
+TEST(Functional, VersionsAreTold) {
+  EXPECT_FALSE(torch_elu::version().empty());
+  const std::string capability = torch_elu::cpu_capability();
+  EXPECT_TRUE(capability == "avx512" || capability == "avx2" || capability == "baseline")
+      << capability;
+}
+
+}  // namespace

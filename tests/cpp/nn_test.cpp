@@ -1,0 +1,80 @@
+// The C++ modules beside those of torch::nn.
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <torch_elu/torch_elu.h>
+
+#include <sstream>
+
+namespace {
+
+const auto kInput = torch::linspace(-4, 4, 101);
+
+template <typename Module>
+std::string printed(const Module& module) {
+  std::ostringstream stream;
+  stream << module;
+  return stream.str();
+}
+
+TEST(Modules, GiveWhatTorchGives) {
+  EXPECT_TRUE(torch::allclose(torch_elu::ELU(0.5)(kInput),
+                              torch::nn::ELU(torch::nn::ELUOptions().alpha(0.5))(kInput)));
+  EXPECT_TRUE(torch::allclose(torch_elu::SELU()(kInput), torch::nn::SELU()(kInput)));
+  EXPECT_TRUE(torch::allclose(torch_elu::CELU(0.5)(kInput),
+                              torch::nn::CELU(torch::nn::CELUOptions().alpha(0.5))(kInput)));
+}
+
+TEST(Modules, InPlaceWritesIntoTheInput) {
+  const auto run = [](auto module) {
+    const auto expected = module->forward(kInput.clone());
+    module->options.inplace(true);
+    auto input = kInput.clone();
+    const auto output = module->forward(input);
+    EXPECT_EQ(output.data_ptr(), input.data_ptr());
+    EXPECT_TRUE(torch::equal(input, expected));
+  };
+  run(torch_elu::ELU(0.5));
+  run(torch_elu::SELU());
+  run(torch_elu::CELU(0.5));
+}
+
+TEST(Modules, SaveOutputRefusesANegativeAlphaWhereAGradientIsRecorded) {
+  torch_elu::ELU module(torch_elu::ELUOptions(-1.0).save_output(true));
+  EXPECT_NO_THROW(module(kInput));
+  EXPECT_THROW(module(kInput.clone().requires_grad_()), c10::Error);
+}
+
+TEST(Modules, PrintTheirOptions) {
+  EXPECT_EQ(printed(torch_elu::ELU()), "torch_elu::ELU(alpha=1)");
+  EXPECT_EQ(printed(torch_elu::ELU(torch_elu::ELUOptions(0.5).inplace(true))),
+            "torch_elu::ELU(alpha=0.5, inplace=true)");
+  EXPECT_EQ(printed(torch_elu::SELU()), "torch_elu::SELU()");
+  EXPECT_EQ(printed(torch_elu::SELU(true)), "torch_elu::SELU(inplace=true)");
+  EXPECT_EQ(printed(torch_elu::CELU(torch_elu::CELUOptions(2.0).save_output(true))),
+            "torch_elu::CELU(alpha=2, save_output=true)");
+}
+
+TEST(Modules, StandInSequentialAndAreClonedWithTheirOptions) {
+  torch::nn::Sequential network(torch::nn::Linear(3, 3), torch_elu::ELU(0.5), torch_elu::SELU(),
+                                torch_elu::CELU(2.0));
+  const auto clone = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(network->clone());
+  const auto x = torch::randn({5, 3});
+  EXPECT_TRUE(torch::equal(network->forward(x), clone->forward(x)));
+  EXPECT_EQ(clone->ptr<torch_elu::ELUImpl>(1)->options.alpha(), 0.5);
+  EXPECT_NE(clone->ptr<torch_elu::ELUImpl>(1), network->ptr<torch_elu::ELUImpl>(1));
+}
+
+TEST(Modules, AreSavedAndLoaded) {
+  torch::nn::Sequential network(torch::nn::Linear(3, 3), torch_elu::ELU(0.5), torch_elu::SELU(),
+                                torch_elu::CELU(2.0));
+  torch::nn::Sequential copy(torch::nn::Linear(3, 3), torch_elu::ELU(0.5), torch_elu::SELU(),
+                             torch_elu::CELU(2.0));
+  std::stringstream stream;
+  torch::save(network, stream);
+  torch::load(copy, stream);
+  const auto x = torch::randn({5, 3});
+  EXPECT_TRUE(torch::equal(network->forward(x), copy->forward(x)));
+}
+
+}  // namespace

@@ -1,0 +1,76 @@
+"""Options and fixtures that several files of this suite share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run tests that need much memory, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: needs much memory; runs with --slow only")
+    # What PyTorch says about its own deprecations is not what these tests are about.
+    config.addinivalue_line("filterwarnings", "ignore:.*torch.jit.*:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs much memory: run pytest with --slow"))
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_each_time() -> None:
+    torch.manual_seed(20151123)
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """torch.set_num_threads, undone after the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parents[2]
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> RunPython:
+    """Runs Python source in another process, in an empty folder, where torch_elu is the installed one."""
+
+    def run(
+        *arguments: str, path: Path | None = None, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **environment}
+        if path is not None:
+            env["PYTHONPATH"] = str(path)
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            env=env,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if check and result.returncode != 0:
+            pytest.fail(f"{arguments} failed:\n{result.stdout}\n{result.stderr}")
+        return result
+
+    return run

@@ -1,0 +1,207 @@
+"""The numbers themselves, value and slope, against float64 and mpmath."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch_elu
+from references import (
+    DTYPES,
+    HALF_DTYPES,
+    SELU,
+    Coefficients,
+    all_halves,
+    assert_same_bits,
+    celu,
+    exact_slope,
+    exact_value,
+    in_range,
+    largest_error,
+    largest_mpmath_error,
+    many_floats,
+    mpmath_slope,
+    mpmath_value,
+    rounded,
+)
+from torch import Tensor
+
+elu = torch.ops.torch_elu.elu
+
+INF, NAN = math.inf, math.nan
+ELU = Coefficients()
+FAMILY = {
+    "elu(0.1)": Coefficients(0.1),
+    "elu(0.7)": Coefficients(0.7),
+    "elu(3)": Coefficients(3.0),
+    "selu": SELU,
+    "celu(0.1)": celu(0.1),
+    "celu(0.5)": celu(0.5),
+    "celu(1.3)": celu(1.3),
+    "celu(7)": celu(7.0),
+}
+# The coefficients that the fast formula leaves to a slower one.
+EXTREME = {
+    "elu(-1)": Coefficients(-1.0),
+    "elu(-0.3)": Coefficients(-0.3),
+    "elu(1e-30)": Coefficients(1e-30),
+    "elu(1e+30)": Coefficients(1e30),
+    "celu(-0.5)": celu(-0.5),
+    "celu(-3)": celu(-3.0),
+    "celu(1e-9)": celu(1e-9),
+    "celu(1e+9)": celu(1e9),
+    "input_scale=0": Coefficients(1.0, 1.0, 0.0),
+    "scale=-2": Coefficients(1.0, -2.0, 1.0),
+}
+
+
+def parametrize_coefficients(*tables: dict[str, Coefficients]) -> pytest.MarkDecorator:
+    together = {name: c for table in tables for name, c in table.items()}
+    return pytest.mark.parametrize("c", together.values(), ids=together.keys())
+
+
+def slope(x: Tensor, c: Coefficients) -> Tensor:
+    return torch.ops.torch_elu.elu_backward(torch.ones_like(x), *c, False, x)
+
+
+def test_float32_elu_is_within_one_ulp_at_all_exponents() -> None:
+    x = many_floats(torch.float32, 1_000_000)
+    error = largest_error(elu(x), exact_value(x, ELU))
+    assert error <= 1.0
+    error = largest_error(slope(x, ELU), exact_slope(x, ELU))
+    assert error <= 1.0
+
+
+@parametrize_coefficients(FAMILY)
+def test_float32_is_within_1_6_ulp_at_other_coefficients(c: Coefficients) -> None:
+    x = torch.cat([many_floats(torch.float32, 100_000), in_range(torch.float32, 300_000, -120, 3)])
+    error = largest_error(elu(x, *c), exact_value(x, c, torch.float32))
+    assert error <= 1.6
+    error = largest_error(slope(x, c), exact_slope(x, c, torch.float32))
+    assert error <= 1.6
+
+
+@parametrize_coefficients(EXTREME)
+def test_float32_is_as_exact_at_extreme_coefficients(c: Coefficients) -> None:
+    x = torch.cat([many_floats(torch.float32, 100_000), in_range(torch.float32, 100_000, -150, 3)])
+    error = largest_error(elu(x, *c), exact_value(x, c, torch.float32))
+    assert error <= 1.6
+    error = largest_error(slope(x, c), exact_slope(x, c, torch.float32))
+    assert error <= 1.6
+
+
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@pytest.mark.parametrize("c", [ELU, SELU], ids=["elu", "selu"])
+def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype, c: Coefficients) -> None:
+    x = all_halves(dtype)
+    assert_same_bits(elu(x, *c), rounded(exact_value(x, c), dtype))
+    assert_same_bits(slope(x, c), rounded(exact_slope(x, c), dtype))
+
+
+@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@parametrize_coefficients(FAMILY, EXTREME)
+def test_halves_are_within_a_bare_half_ulp_at_other_coefficients(
+    dtype: torch.dtype, c: Coefficients
+) -> None:
+    x = all_halves(dtype)
+    error = largest_error(elu(x, *c), exact_value(x, c))
+    assert error <= 0.501
+    error = largest_error(slope(x, c), exact_slope(x, c))
+    assert error <= 0.501
+
+
+@parametrize_coefficients({"elu": ELU}, FAMILY, EXTREME)
+def test_float64_is_within_the_same_bounds_of_mpmath(c: Coefficients) -> None:
+    bound = 1.0 if c == ELU else 1.6
+    x = torch.cat(
+        [
+            in_range(torch.float64, 300, -40, 0.1),
+            in_range(torch.float64, 100, -720, -40),
+            -torch.logspace(-320, 0, 200, dtype=torch.float64),
+        ]
+    )
+    error = largest_mpmath_error(elu(x, *c), mpmath_value(x.tolist(), c))
+    assert error <= bound
+    error = largest_mpmath_error(slope(x, c), mpmath_slope(x.tolist(), c))
+    assert error <= bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("x", "value", "slope_there"),
+    [
+        (0.0, 0.0, 0.5),
+        (-0.0, -0.0, 0.5),
+        (INF, INF, 1.0),
+        (-INF, -0.5, 0.0),
+        (NAN, NAN, NAN),
+        (3.0, 3.0, 1.0),
+        (-1000.0, -0.5, 0.0),
+    ],
+)
+def test_special_inputs(dtype: torch.dtype, x: float, value: float, slope_there: float) -> None:
+    # 37 copies: whole vectors and a rest
+    input = torch.full((37,), x, dtype=dtype)
+    assert_same_bits(elu(input, 0.5), torch.full_like(input, value))
+    assert_same_bits(slope(input, Coefficients(0.5)), torch.full_like(input, slope_there))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_subnormal_inputs_come_out_unchanged(dtype: torch.dtype) -> None:
+    smallest = torch.finfo(dtype).smallest_normal * torch.finfo(dtype).eps
+    x = (torch.arange(-200, 200, dtype=torch.float64) * smallest).to(dtype)
+    assert x.count_nonzero() == 399
+    assert_same_bits(elu(x), torch.where(x == 0, 0.0, x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_alpha_zero_gives_zero_for_negative_input_and_a_slope_of_zero(dtype: torch.dtype) -> None:
+    x = torch.tensor([-INF, -700.0, -3.0, -1e-7, 0.0, 2.0, INF], dtype=dtype)
+    expected = torch.tensor([0, 0, 0, 0, 0, 2, INF], dtype=dtype)
+    assert torch.equal(elu(x, 0), expected)
+    assert torch.equal(slope(x, Coefficients(0.0)), torch.tensor([0, 0, 0, 0, 0, 1, 1]).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_negative_celu_alpha_overflows_to_infinity_not_to_nan(dtype: torch.dtype) -> None:
+    x = torch.tensor([-1e4, -3e4, -INF], dtype=dtype)
+    assert torch.equal(torch_elu.celu(x, -0.5), torch.full_like(x, -INF))
+    assert torch.equal(slope(x, celu(-0.5)), torch.full_like(x, INF))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_infinite_and_nan_alpha(dtype: torch.dtype) -> None:
+    x = torch.tensor([-INF, -1.0, 2.0, INF], dtype=dtype)
+    for alpha in (INF, -INF, NAN):
+        assert_same_bits(elu(x, alpha), torch.tensor([-alpha, -alpha, 2.0, INF], dtype=dtype))
+
+
+@pytest.mark.parametrize("name", ["alpha", "scale", "input_scale"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_coefficient_that_overflows_float32_is_an_error(dtype: torch.dtype, name: str) -> None:
+    x = torch.zeros(3, dtype=dtype)
+    with pytest.raises(
+        RuntimeError, match=f"torch_elu: {name}=1e\\+300 cannot be converted.*without overflow"
+    ):
+        elu(x, **{name: 1e300})
+    assert torch.equal(elu(x.double(), **{name: 1e300}), x.double())
+
+
+def test_functions_have_the_coefficients_of_their_papers() -> None:
+    x = in_range(torch.float64, 1001, -10, 10)
+    for function, c in (
+        (torch_elu.elu(x, 0.7), Coefficients(0.7)),
+        (torch_elu.selu(x), SELU),
+        (torch_elu.celu(x, 0.7), celu(0.7)),
+    ):
+        torch.testing.assert_close(function, exact_value(x, c), rtol=4e-16, atol=0)
+
+
+def test_selu_keeps_mean_zero_and_variance_one() -> None:
+    # The fixed point of arXiv:1706.02515, theorem 1, by integration over the normal distribution.
+    x = in_range(torch.float64, 400_001, -40, 40)
+    weight = torch.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    y = torch_elu.selu(x)
+    assert abs(torch.trapezoid(y * weight, x).item()) < 1e-9
+    assert abs(torch.trapezoid(y * y * weight, x).item() - 1) < 1e-9

@@ -1,0 +1,153 @@
+"""Make the constants of csrc/coefficients.h, or, with --check, compare them with the file.
+
+The polynomial: expm1(r) = r + r^2 q(r) on |r| <= ln2 / 2, with the largest error as small as the degree
+allows (Remez exchange), the coefficients then rounded to the number type. Errors for r > 0 count a sixth:
+they only come with n < 0, so scaled by 1/2 or less, and beside results whose last place is worth more.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+
+import mpmath
+from mpmath import mpf
+
+mpmath.mp.prec = 128
+LN2 = mpmath.log(2)
+# n is the integer nearest to x * log2(e), but for the rounding of x * log2(e): a hair of reserve.
+REACH = LN2 / 2 * (1 + mpf(2) ** -16)
+
+# name: significand bits, coefficients of q, significand bits of ln2_high
+NUMBERS = {"float": (24, 5, 16), "double": (53, 10, 41)}
+
+
+def rounded(value, bits):
+    """The nearest number with so many significand bits."""
+    with mpmath.workprec(bits):
+        return +value
+
+
+def hexadecimal(value, suffix):
+    """The C++ literal of a number that a double holds exactly."""
+    text = float(value).hex()
+    assert mpf(float(value)) == value
+    mantissa, exponent = text.split("p")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}p{int(exponent)}{suffix}"
+
+
+class Fit:
+    """Weighted minimax fit: Remez exchange on a grid over both sides of zero."""
+
+    def __init__(self, count, points=300):
+        half = [REACH * (1 - mpmath.cos(mpmath.pi * k / points)) / 2 for k in range(1, points + 1)]
+        self.grid = [-r for r in reversed(half)] + half
+        self.target = [(mpmath.expm1(r) - r) / r**2 for r in self.grid]
+        self.weight = [r**2 * (1 if r < 0 else mpf(1) / 6) for r in self.grid]
+        self.coefficients = self.exchange(count)
+
+    def errors(self, coefficients):
+        """Errors of expm1, weighted."""
+        highest_first = coefficients[::-1]
+        points = zip(self.grid, self.target, self.weight)
+        return [w * (mpmath.polyval(highest_first, r) - t) for r, t, w in points]
+
+    def exchange(self, count):
+        size = len(self.grid)
+        at = [
+            round((1 - mpmath.cos(mpmath.pi * k / count)) / 2 * (size - 1))
+            for k in range(count + 1)
+        ]
+        while True:
+            matrix, right = mpmath.matrix(count + 1, count + 1), mpmath.matrix(count + 1, 1)
+            for row, index in enumerate(at):
+                for column in range(count):
+                    matrix[row, column] = self.grid[index] ** column
+                matrix[row, count] = (-1) ** row / self.weight[index]
+                right[row] = self.target[index]
+            solution = mpmath.lu_solve(matrix, right)
+            coefficients = [solution[k] for k in range(count)]
+            errors = self.errors(coefficients)
+            if max(map(abs, errors)) <= abs(solution[count]) * (1 + mpf(2) ** -40):
+                return coefficients
+            at = self.extremes(errors, count + 1)
+
+    @staticmethod
+    def extremes(errors, count):
+        """The largest error of each run of equal sign, cut to `count` of them from the ends."""
+        found = []
+        for index, error in enumerate(errors):
+            if found and (errors[found[-1]] > 0) == (error > 0):
+                if abs(error) > abs(errors[found[-1]]):
+                    found[-1] = index
+            else:
+                found.append(index)
+        while len(found) > count:
+            found.pop(0 if abs(errors[found[0]]) < abs(errors[found[-1]]) else -1)
+        return found
+
+
+def constants(name):
+    """Name -> literal, as in coefficients.h, and the error bounds of the polynomial, below and above zero."""
+    bits, count, high_bits = NUMBERS[name]
+    suffix = "f" if name == "float" else ""
+    fit = Fit(count)
+    coefficients = [rounded(coefficient, bits) for coefficient in fit.coefficients]
+    errors = list(zip(fit.grid, map(abs, fit.errors(coefficients))))
+    bounds = max(e for r, e in errors if r < 0), 6 * max(e for r, e in errors if r > 0)
+    ln2_high = rounded(LN2, high_bits)
+    made = {
+        "log2e": hexadecimal(rounded(1 / LN2, bits), suffix),
+        "ln2_high": hexadecimal(ln2_high, suffix),
+        "ln2_low": hexadecimal(rounded(LN2 - ln2_high, bits), suffix),
+    }
+    made["polynomial"] = ", ".join(hexadecimal(coefficient, "") for coefficient in coefficients)
+    return made, bounds
+
+
+def saturation(name):
+    """The points from which on the value is -alpha and 2^32 times the slope is zero."""
+    bits = NUMBERS[name][0]
+    smallest = {"float": -149, "double": -1074}[name]
+    return {"value_saturates": -(bits + 1) * LN2, "slope_saturates": (smallest - 1 - 32) * LN2}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="compare with csrc/coefficients.h")
+    check = parser.parse_args().check
+    header = (pathlib.Path(__file__).parent.parent / "csrc" / "coefficients.h").read_text()
+    wrong = []
+    for name in NUMBERS:
+        block = re.search(rf"struct Constants<{name}> {{(.*?)\n}};", header, re.DOTALL)[1]
+        # Lists on one line, without the comma that may end them.
+        found = {
+            key: re.sub(r",?\s*}$", "", re.sub(r"\s+", " ", value).strip("{ "))
+            for key, value in re.findall(
+                rf"constexpr {name if name == 'float' else 'double'} (\w+)[^=;]*= ([^;]+);", block
+            )
+            + re.findall(r"constexpr double (polynomial)[^=;]*= ([^;]+);", block)
+        }
+        made, (below, above) = constants(name)
+        below, above = (float(mpmath.log(bound, 2)) for bound in (below, above))
+        print(
+            f"{name}: expm1(r) is off by less than 2^{below:.2f} for r < 0, 2^{above:.2f} for r > 0"
+        )
+        for key, literal in made.items():
+            print(f"  {key} = {literal}")
+            if found.get(key) != literal:
+                wrong.append(f"{name} {key}: the file has {found.get(key)}")
+        for key, point in saturation(name).items():
+            print(f"  {key} beyond {float(point):.3f}")
+            if not point - 1.5 < float(found[key]) < point:
+                wrong.append(f"{name} {key}: the file has {found[key]}")
+    if check:
+        print("\n".join(wrong) or "csrc/coefficients.h has exactly these")
+    return 1 if check and wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
