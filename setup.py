@@ -33,7 +33,8 @@ def torch_minor() -> str:
     if not low <= (int(match[1]), int(match[2])) <= high:
         sys.exit(
             f"torch_elu supports PyTorch {low[0]}.{low[1]} to {high[0]}.{high[1]}, "
-            f"but {torch.__version__} is installed. Run `pip install 'torch=={high[0]}.{high[1]}.*'`."
+            f"but {torch.__version__} is installed. "
+            f"Run `pip install 'torch=={high[0]}.{high[1]}.*'`."
         )
     return match[0]
 
@@ -42,6 +43,7 @@ class CMakeBuild(build_ext):
     """Configures, builds and installs with CMake into the package's folder."""
 
     def build_extension(self, ext: Extension) -> None:
+        """Runs CMake; ``ext`` only says where the package is being put together."""
         cmake = shutil.which("cmake")
         if cmake is None:
             sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")

@@ -3,9 +3,10 @@ r"""ELU, SELU and CELU for PyTorch, as one C++/CUDA operator.
 .. math:: f(x) = \begin{cases} scale \cdot x & x > 0 \\
           \alpha \cdot scale \cdot (e^{input\_scale \cdot x} - 1) & x \le 0 \end{cases}
 
-Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`, :class:`CELU` as their
-namesakes in :mod:`torch.nn`. TorchScript models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a
-C++ app runs them after linking the same library, see :data:`cmake_prefix_path`.
+Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`,
+:class:`CELU` as their namesakes in :mod:`torch.nn`. TorchScript models hold the operators
+``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after linking the same library, see
+:data:`cmake_prefix_path`.
 
 >>> import torch, torch_elu
 >>> torch_elu.elu(torch.tensor([-1.0, 0.0, 2.0]))

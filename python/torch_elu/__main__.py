@@ -12,11 +12,13 @@ from . import _build_info, library_path
 def report() -> str:
     """Versions, what the build was made with, and what it uses on this machine, a line each."""
     if torch.cuda.is_available():
-        device = f"{torch.cuda.get_device_name()} (compute capability {'.'.join(map(str, torch.cuda.get_device_capability()))})"
+        capability = ".".join(map(str, torch.cuda.get_device_capability()))
+        device = f"{torch.cuda.get_device_name()} (compute capability {capability})"
     else:
         device = "none available to PyTorch"
     if _build_info.cuda_version:
-        cuda = f"CUDA {_build_info.cuda_version} for {_build_info.cuda_architectures.replace(';', ', ')}"
+        architectures = _build_info.cuda_architectures.replace(";", ", ")
+        cuda = f"built with CUDA {_build_info.cuda_version} for {architectures}"
     else:
         cuda = "not built; CUDA tensors use PyTorch's own elu"
     lines = {
@@ -29,7 +31,7 @@ def report() -> str:
         "Python": platform.python_version(),
         "system": platform.platform(),
         "GPU": device,
-        "CPU instruction set": f"{torch.ops.torch_elu.cpu_capability()} (PyTorch: {torch.backends.cpu.get_cpu_capability()})",
+        "CPU instruction set": torch.ops.torch_elu.cpu_capability(),
         "CPU threads": str(torch.get_num_threads()),
     }
     width = max(map(len, lines))

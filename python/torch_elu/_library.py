@@ -6,7 +6,10 @@ from pathlib import Path
 
 import torch
 
-_REBUILD = "run `pip install --no-build-isolation --no-deps --force-reinstall .` in the source folder of torch_elu"
+_REBUILD = (
+    "run `pip install --no-build-isolation --no-deps --force-reinstall .` "
+    "in the source folder of torch_elu"
+)
 _PACKAGE = Path(__file__).resolve().parent
 
 try:
@@ -56,8 +59,8 @@ def _loaded_copies() -> list[str]:
 def _load() -> None:
     if _minor(torch.__version__) != _minor(_build_info.torch_version):
         raise ImportError(
-            f"torch_elu was built for PyTorch {_minor(_build_info.torch_version)}, but PyTorch {torch.__version__} is "
-            f"installed: {_REBUILD}."
+            f"torch_elu was built for PyTorch {_minor(_build_info.torch_version)}, but PyTorch "
+            f"{torch.__version__} is installed: {_REBUILD}."
         )
     if not Path(library_path).is_file():
         raise ImportError(f"torch_elu's library {library_path} is missing: {_REBUILD}.")
@@ -69,8 +72,8 @@ def _load() -> None:
         ]
         if others:
             raise ImportError(
-                f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: remove the call "
-                f"that loads it, or load {library_path} there."
+                f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: "
+                f"remove the call that loads it, or load {library_path} there."
             )
     try:
         torch.ops.load_library(library_path)

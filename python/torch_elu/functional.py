@@ -8,8 +8,9 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _C, _library  # noqa: F401  (loading the library registers the operators)
 
-# Called eagerly, a function goes straight into C++, which takes half the time of torch.ops. Compilers cannot see through
-# that: for them the same function stands below once more, made of the operators alone.
+# Called eagerly, a function goes straight into C++, which takes half the time of torch.ops.
+# Compilers cannot see through that: for them the same function stands below once more, made of the
+# operators alone.
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> Tensor:
@@ -18,26 +19,30 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
 
     Args:
-        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU and on CUDA it is
-            computed by this package's kernels (float16 and bfloat16 in float32, rounded once), on other devices by
-            PyTorch's.
+        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU
+            and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
+            rounded once), on other devices by PyTorch's.
         alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward. Default: ``False``
-        save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which the next layer
-            often keeps as well, so that the activation takes no memory of its own; slopes below the rounding error of
-            alpha come out as 0, and alpha must be >= 0. Default: ``"input"``
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
+            Default: ``False``
+        save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which
+            the next layer often keeps as well, so that the activation takes no memory of its own;
+            slopes below the rounding error of alpha come out as 0, and alpha must be >= 0. Default:
+            ``"input"``
 
     Returns:
-        A tensor with the shape, strides, dtype and device that :func:`torch.nn.functional.elu` returns.
+        A tensor with the shape, strides, dtype and device that :func:`torch.nn.functional.elu`
+        returns.
 
     Raises:
         NotImplementedError: for integer, bool and complex tensors.
-        RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0; if ``inplace`` is
-            asked of a leaf that requires grad or of a tensor that overlaps itself; if alpha overflows the dtype.
+        RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0;
+            if ``inplace`` is asked of a leaf that requires grad or of a tensor that overlaps
+            itself; if alpha overflows the dtype.
         ValueError: if ``save`` is something else.
 
-    The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`; derivatives of any order
-    exist.
+    The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`;
+    derivatives of any order exist.
 
     >>> import torch, torch_elu
     >>> x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
@@ -53,17 +58,20 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    r"""Scaled exponential linear unit, elementwise (Klambauer et al., https://arxiv.org/abs/1706.02515).
+    r"""Scaled exponential linear unit, elementwise (Klambauer et al.,
+    https://arxiv.org/abs/1706.02515).
 
     .. math:: \text{SELU}(x) = scale \cdot (\max(0, x) + \min(0, \alpha \cdot (e^x - 1)))
 
-    with :math:`\alpha = 1.6732632423543772848170429916717` and :math:`scale = 1.0507009873554804934193349852946`.
+    with :math:`\alpha = 1.6732632423543772848170429916717` and :math:`scale =
+    1.0507009873554804934193349852946`.
 
     Args:
         input: A tensor as for :func:`elu`.
         inplace: Overwrite ``input`` with the result. Default: ``False``
 
-    Returns, gradient and errors are as for :func:`elu`; the input is saved for backward, in place the result.
+    Returns, gradient and errors are as for :func:`elu`; the input is saved for backward, in place
+    the result.
 
     >>> import torch, torch_elu
     >>> torch_elu.selu(torch.tensor([-1.0, 0.0, 2.0]))
@@ -79,19 +87,21 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 def celu(
     input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input"
 ) -> Tensor:
-    r"""Continuously differentiable exponential linear unit, elementwise (Barron, https://arxiv.org/abs/1704.07483).
+    r"""Continuously differentiable exponential linear unit, elementwise (Barron,
+    https://arxiv.org/abs/1704.07483).
 
     .. math:: \text{CELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
 
     Args:
         input: A tensor as for :func:`elu`.
-        alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is taken in double.
-            Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward. Default: ``False``
+        alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is
+            taken in double. Default: 1.0
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
+            Default: ``False``
         save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
 
-    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0. The gradient is :math:`1` for
-    :math:`x > 0` and :math:`e^{x / \alpha}` for :math:`x \le 0`.
+    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0. The gradient is
+    :math:`1` for :math:`x > 0` and :math:`e^{x / \alpha}` for :math:`x \le 0`.
 
     >>> import torch, torch_elu
     >>> torch_elu.celu(torch.tensor([-1.0, 0.0, 2.0]), alpha=0.5)
@@ -140,7 +150,8 @@ def _celu_of_operators(
     return torch.ops.torch_elu.elu(input, alpha, 1.0, 1.0 / alpha, save_output=save_output)
 
 
-# torch.jit.script compiles what __prepare_scriptable__ returns. (It takes no keyword-only arguments, nor the calls above.)
+# torch.jit.script compiles what __prepare_scriptable__ returns. (It takes no keyword-only
+# arguments, nor the calls above.)
 setattr(elu, "__prepare_scriptable__", lambda: _elu_of_operators)  # noqa: B010
 setattr(selu, "__prepare_scriptable__", lambda: _selu_of_operators)  # noqa: B010
 setattr(celu, "__prepare_scriptable__", lambda: _celu_of_operators)  # noqa: B010

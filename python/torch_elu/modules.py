@@ -15,7 +15,8 @@ class ELU(nn.ELU):
     Args:
         alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
         inplace: Overwrite the input with the result. Default: ``False``
-        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`. Default: ``"input"``
+        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`.
+            Default: ``"input"``
 
     Shape: any; the output has the same.
 
@@ -70,7 +71,8 @@ class CELU(nn.CELU):
     Args:
         alpha: The result tends to -alpha for x towards -infinity; not 0. Default: 1.0
         inplace: Overwrite the input with the result. Default: ``False``
-        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`. Default: ``"input"``
+        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`.
+            Default: ``"input"``
 
     Shape: any; the output has the same.
 

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import torch
-
 import torch_elu
 
 folder = Path(sys.argv[1])
