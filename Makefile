@@ -30,7 +30,7 @@ CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
 VENV_STAMP := $(VENV)/.set-up-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)
 
-.PHONY: build demo test pytest ctest lint format clean
+.PHONY: build demo test pytest ctest test-without-cuda lint format clean
 
 build: $(BUILD_STAMP)
 
@@ -60,6 +60,17 @@ ctest: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
+
+# The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
+# the consumer project on it. nvcc is hidden by a PATH of its own.
+test-without-cuda: build
+	rm -rf $(BUILD)/without-cuda
+	PATH=$(BIN):/usr/bin:/bin CUDACXX= TORCH_ELU_CUDA=0 TORCH_ELU_BUILD_DIR=$(BUILD)/package-without-cuda $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --target $(BUILD)/without-cuda .
+	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m torch_elu | grep 'CUDA kernels: *not built'
+	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m pytest -q tests/python/test_values.py
+	PATH=$(BIN):/usr/bin:/bin cmake -S tests/consumer -B $(BUILD)/consumer-without-cuda -G Ninja "-DCMAKE_PREFIX_PATH=$(CURDIR)/$(BUILD)/without-cuda/torch_elu/share/cmake;$$($(BIN)/python -c 'import torch; print(torch.utils.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+	PATH=$(BIN):/usr/bin:/bin cmake --build $(BUILD)/consumer-without-cuda
+	PYTHONPATH=$(CURDIR)/$(BUILD)/without-cuda ctest --test-dir $(BUILD)/consumer-without-cuda --output-on-failure
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 

@@ -87,11 +87,12 @@ struct EluInplace : torch::autograd::Function<EluInplace> {
   static constexpr bool is_traceable = true;
 
   static at::Tensor forward(AutogradContext* ctx, at::Tensor& self, const Coefficients& c,
-                            bool is_result) {
+                            AutogradContext** context) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     torch_elu::elu_(self, c.alpha, c.scale, c.input_scale);
     ctx->mark_dirty({self});
-    save(ctx, self, c, is_result);
+    save(ctx, self, c, /*is_result=*/true);
+    *context = ctx;
     return self;
   }
 
@@ -181,7 +182,10 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
   const Coefficients coefficients{alpha, scale, input_scale};
   torch::autograd::check_inplace(self, /*requires_grad=*/true);
   check_result_is_enough(coefficients, "elu_");
-  EluInplace::apply(self, coefficients, /*is_result=*/true);
+  AutogradContext* context = nullptr;  // owned by the graph, which self now is part of
+  EluInplace::apply(self, coefficients, &context);
+  // The mark has done its work, and compiled autograd refuses a node that still carries it.
+  context->mark_dirty({});
   return self;
 }
 
