@@ -24,26 +24,30 @@ BUILD := build
 export PATH := $(BIN):$(PATH)
 
 SOURCES := $(shell find csrc cmake python -type f -not -path '*/__pycache__/*') \
-           CMakeLists.txt setup.py pyproject.toml version.txt
+           CMakeLists.txt setup.py pyproject.toml version.txt README.md LICENSE
 # Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
 CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
-VENV_STAMP := $(VENV)/.set-up-$(CHOICE)
+TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
+TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)
 
 .PHONY: build demo test pytest ctest test-without-cuda lint format clean
 
 build: $(BUILD_STAMP)
 
-$(VENV_STAMP): pyproject.toml
+$(TORCH_STAMP):
 	rm -rf $(BUILD)/package $(BUILD)/tests
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "torch_elu needs Python 3.10 or newer, but $(PYTHON) is %d.%d: run make PYTHON=..." % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --progress-bar on '$(TORCH_REQUIREMENT)'
+	touch $@
+
+$(TOOLS_STAMP): pyproject.toml | $(TORCH_STAMP)
 	$(BIN)/python -m pip install --quiet --group build --group test --group lint
 	touch $@
 
-$(BUILD_STAMP): $(VENV_STAMP) $(SOURCES)
+$(BUILD_STAMP): $(TORCH_STAMP) $(TOOLS_STAMP) $(SOURCES)
 	rm -f $(VENV)/.installed-*
 	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
 	touch $@
@@ -72,7 +76,7 @@ test-without-cuda: build
 	PATH=$(BIN):/usr/bin:/bin cmake --build $(BUILD)/consumer-without-cuda
 	PYTHONPATH=$(CURDIR)/$(BUILD)/without-cuda ctest --test-dir $(BUILD)/consumer-without-cuda --output-on-failure
 
-CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
+CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
 lint: build
 	ruff check .

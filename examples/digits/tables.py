@@ -55,7 +55,7 @@ def format_epochs(runs: list[Run]) -> str:
     """Mean and spread of the epochs to the target loss; a lower bound if a run missed it."""
     epochs = [epochs_to_target(run) for run in runs]
     missed = any(epoch > len(run.losses) for epoch, run in zip(epochs, runs, strict=True))
-    return f"{'over ' if missed else ''}{fmean(epochs):.1f} ± {stdev(epochs):.1f}"
+    return f"{'at least ' if missed else ''}{fmean(epochs):.1f} ± {stdev(epochs):.1f}"
 
 
 def format_accuracy(runs: list[Run]) -> str:
