@@ -1,5 +1,6 @@
 // The CPU kernels' wiring: which elements, on which threads. The arithmetic is in kernels.cpp.
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
 #include <torch/library.h>
@@ -36,6 +37,16 @@ bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
   return (a.is_contiguous() && b.is_contiguous()) ||
          (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
           a.strides() == b.strides());
+}
+
+// As PyTorch's own kernels do, a contiguous result is allocated without a way through the
+// dispatcher.
+at::Tensor empty_output_cpu(const at::Tensor& self) {
+  if (self.is_contiguous()) {
+    return at::Tensor(at::detail::empty_cpu(self.sizes(), self.scalar_type(), /*pin_memory=*/false,
+                                            std::nullopt));
+  }
+  return empty_output(self);
 }
 
 template <typename T>
@@ -79,7 +90,7 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
   at::Tensor out;
   with_kernels_for(self.scalar_type(), "elu", [&]<typename T>(const cpu::Kernels<T>& kernels) {
     const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
-    out = empty_output(self);
+    out = empty_output_cpu(self);
     if (self.numel() <= kGrainSize &&
         is_one_run(out, self)) {  // saves building an iterator, half a microsecond
       kernels.forward(static_cast<T*>(out.mutable_data_ptr()), 1,
@@ -122,7 +133,7 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
       self_or_result.scalar_type(), "elu_backward",
       [&]<typename T>(const cpu::Kernels<T>& kernels) {
         const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
-        grad_input = empty_output(self_or_result);
+        grad_input = empty_output_cpu(self_or_result);
         if (self_or_result.numel() <= kGrainSize && is_one_run(grad_input, self_or_result) &&
             is_one_run(grad_input, grad_output)) {
           const auto kernel =

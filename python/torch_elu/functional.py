@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _C, _library  # noqa: F401  (loading the library registers the operators)
@@ -52,9 +53,9 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     """
     if has_torch_function_unary(input):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
-    if torch.compiler.is_compiling():
+    if is_compiling():
         return _elu_of_operators(input, alpha, inplace, save)
-    return _C.elu(input, alpha, inplace, _saves_output(save))
+    return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -79,7 +80,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     if has_torch_function_unary(input):
         return handle_torch_function(selu, (input,), input, inplace=inplace)  # type: ignore[no-any-return]
-    if torch.compiler.is_compiling():
+    if is_compiling():
         return _selu_of_operators(input, inplace)
     return _C.selu(input, inplace)
 
@@ -109,9 +110,9 @@ def celu(
     """
     if has_torch_function_unary(input):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
-    if torch.compiler.is_compiling():
+    if is_compiling():
         return _celu_of_operators(input, alpha, inplace, save)
-    return _C.celu(input, alpha, inplace, _saves_output(save))
+    return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
 def _saves_output(save: str) -> bool:
