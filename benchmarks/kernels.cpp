@@ -1,11 +1,11 @@
 // The bare kernels, one thread, against memcpy: --benchmark_filter=avx2/float32 and so on.
+#include "../csrc/cpu/kernels.h"
+
 #include <benchmark/benchmark.h>
 
 #include <cstring>
 #include <string>
 #include <vector>
-
-#include "../csrc/cpu/kernels.h"
 
 namespace torch_elu::cpu {
 namespace {

@@ -3,12 +3,14 @@
 
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 
 #include "number.h"
 
 namespace torch_elu {
 
-// ln2, its parts and the polynomials are made, and compared with what stands here, by tools/constants.py.
+// ln2, its parts and the polynomials are made, and compared with what stands here, by
+// tools/constants.py.
 template <typename number_t>
 struct Constants;
 
@@ -24,7 +26,8 @@ struct Constants<float> {
   static constexpr float shift = 0x1.8p+23f;  // the nine lowest bits are zero
   static constexpr bool r_is_rounded_last = false;
 
-  // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: behind, every result is an end.
+  // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: behind, every result is
+  // an end.
   static constexpr float extreme_saturates = 300;
   static constexpr float straight = 0x1p-30f;  // expm1(x) = x to the last bit but one
   static constexpr float log2e = 0x1.715476p0f;
@@ -57,8 +60,15 @@ struct Constants<double> {
 
   static constexpr int terms = 10;
   static constexpr double polynomial[terms] = {
-      0x1p-1, 0x1.55555555553f8p-3, 0x1.55555555532f5p-5, 0x1.1111111169794p-7, 0x1.6c16c17c771edp-10,
-      0x1.a019ffc2f8c0fp-13, 0x1.a019ac112048ep-16, 0x1.71e24b816b8aap-19, 0x1.289eb3ab7c08cp-22,
+      0x1p-1,
+      0x1.55555555553f8p-3,
+      0x1.55555555532f5p-5,
+      0x1.1111111169794p-7,
+      0x1.6c16c17c771edp-10,
+      0x1.a019ffc2f8c0fp-13,
+      0x1.a019ac112048ep-16,
+      0x1.71e24b816b8aap-19,
+      0x1.289eb3ab7c08cp-22,
       0x1.a88155f7556f4p-26,
   };
 };
@@ -83,19 +93,21 @@ struct Coefficients {
   number_t polynomial[Constants<number_t>::terms];
   number_t value_saturates;  // from this x on
   number_t slope_saturates;
-  // The bits of alpha, of the slope at zero, alpha * input_scale, and the curvature, alpha * input_scale^2,
-  // of which low_bits_to_exponent makes 2^n as much: an addition to the exponent field.
+  // The bits of alpha, of the slope at zero, alpha * input_scale, and the curvature, alpha *
+  // input_scale^2, of which low_bits_to_exponent makes 2^n as much: an addition to the exponent
+  // field.
   bits_t<number_t> alpha_bits;
   bits_t<number_t> slope_bits;
   bits_t<number_t> lifted_slope_bits;
   bits_t<number_t> lifted_curvature_bits;
 
-  // Outside what the formula is laid out for: extreme.h has a slower one that takes any coefficients.
+  // Outside what the formula is laid out for: extreme.h has a slower one that takes any
+  // coefficients.
   bool is_extreme;
   Scaled<number_t> extreme_alpha;
   Scaled<number_t> extreme_input_scale;
   number_t extreme_input_scale_low;  // what the rounding of its mantissa lost
-  Scaled<number_t> extreme_slope;  // alpha * input_scale
+  Scaled<number_t> extreme_slope;    // alpha * input_scale
 
   Coefficients(double alpha, double scale, double input_scale) {
     using C = Constants<number_t>;
@@ -126,10 +138,14 @@ struct Coefficients {
     lifted_slope_bits = bits(rounded(slope) * C::lift);
     lifted_curvature_bits = bits(rounded(curvature) * C::lift);
 
+    // An infinite input_scale as the largest finite one, which does not make NaN of intermediate
+    // results.
+    constexpr double largest = std::numeric_limits<double>::max();
+    if (std::isinf(input_scale)) input_scale = std::copysign(largest, input_scale);
     extreme_alpha = product({alpha});
     extreme_input_scale = product({input_scale});
-    extreme_input_scale_low =
-        rounded(std::ldexp(input_scale, -extreme_input_scale.exponent) - extreme_input_scale.mantissa);
+    extreme_input_scale_low = rounded(std::ldexp(input_scale, -extreme_input_scale.exponent) -
+                                      extreme_input_scale.mantissa);
     extreme_slope = product({alpha, input_scale});
   }
 

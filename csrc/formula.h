@@ -3,16 +3,17 @@
 //   value(x) = scale * x                                     where x > 0
 //              alpha * scale * (exp(input_scale * x) - 1)    elsewhere
 //
-// and its slope, from the input or from the result. V is a "number": float or double (number.h), or a
-// SIMD vector of them (cpu/simd). Only operations that IEEE 754 rounds correctly, in a fixed order, every
-// fused multiply-add written out: compiled with contraction off (-ffp-contract=off, --fmad=false), the
-// same input gives the same bits everywhere.
+// and its slope, from the input or from the result. V is a "number": float or double (number.h), or
+// a SIMD vector of them (cpu/simd). Only operations that IEEE 754 rounds correctly, in a fixed
+// order, every fused multiply-add written out: compiled with contraction off (-ffp-contract=off,
+// --fmad=false), the same input gives the same bits everywhere.
 //
 // How: with step = ln2 / input_scale, x = n step + r, n an integer and |r| <= step / 2. Then
 //   p = (exp(input_scale * r) - 1) / input_scale = r + r^2 q(r), q a polynomial,
 //   exp(input_scale * x) - 1 = 2^n input_scale p + (2^n - 1), where nothing cancels,
 //   exp(input_scale * x)     = 2^n (1 + input_scale p).
-// As r and p are of the size of x, whatever input_scale is, no bits are lost to the subnormals on the way.
+// As r and p are of the size of x, whatever input_scale is, no bits are lost to the subnormals on
+// the way.
 #pragma once
 
 #include "coefficients.h"
@@ -29,13 +30,14 @@ struct Reduced {
 template <typename V>
 TORCH_ELU_INLINE Reduced<V> reduce(V x, const Coefficients<number_t<V>>& k) {
   using C = Constants<number_t<V>>;
-  // Added to a number so large that its last bit counts ones, the quotient is rounded to an integer.
+  // Added to a number so large that its last bit counts ones, the quotient is rounded to an
+  // integer.
   const V shifted_n = fma(x, V(k.steps_per_one), V(C::shift));
   const V n = shifted_n - V(C::shift);
   const V exact = fma(n, V(-k.step_high), x);
   const V r = fma(n, V(-k.step_low), exact);
   V q = V(k.polynomial[C::terms - 1]);
-  for (int power = C::terms - 2; power >= 0; --power) q = fma(q, r, V(k.polynomial[power]));
+  for (int term = C::terms - 2; term >= 0; --term) q = fma(q, r, V(k.polynomial[term]));
   if constexpr (C::r_is_rounded_last) return {shifted_n, exact + fma(q * r, r, n * V(-k.step_low))};
   return {shifted_n, fma(q * r, r, r)};
 }
@@ -54,7 +56,8 @@ template <typename V>
 TORCH_ELU_INLINE V slope(V x, const Coefficients<number_t<V>>& k) {
   using C = Constants<number_t<V>>;
   const auto [shifted_n, p] = reduce(at_least(x, V(k.slope_saturates)), k);
-  // Lifted away from the subnormals by a power of two; taking it back rounds only where the slope is one.
+  // Lifted away from the subnormals by a power of two; taking it back rounds only where the slope
+  // is one.
   const V slope_2n = low_bits_to_exponent(shifted_n, k.lifted_slope_bits);
   const V curvature_2n = low_bits_to_exponent(shifted_n, k.lifted_curvature_bits);
   const V negative = fma(p, curvature_2n, slope_2n) * V(1 / C::lift);

@@ -28,8 +28,12 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
   check_dtype(self.scalar_type(), "elu.out");
   TORCH_CHECK(out.scalar_type() == self.scalar_type(), "Expected out tensor to have dtype ",
               self.dtype(), ", but got ", out.dtype(), " instead");
+  TORCH_CHECK(out.device() == self.device(),
+              "Expected all tensors to be on the same device, but found ", self.device(), " and ",
+              out.device());
   if (!out.sym_sizes().equals(self.sym_sizes())) {
     out.resize__symint(self.sym_sizes());
+    out.as_strided__symint(self.sym_sizes(), empty_output(self).sym_strides());
   }
   return out;
 }
@@ -38,6 +42,7 @@ at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*
                              const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
                              bool /*is_result*/, const at::Tensor& self_or_result) {
   check_dtype(self_or_result.scalar_type(), "elu_backward");
+  check_same_dtype(grad_output, self_or_result);
   if (grad_output.sym_sizes().equals(self_or_result.sym_sizes())) {
     return empty_output(self_or_result);
   }

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-// Always inline: the same templates are compiled for several instruction sets, and a copy left outside
-// could be the one that the linker keeps for all of them.
+// Always inline: the same templates are compiled for several instruction sets, and a copy left
+// outside could be the one that the linker keeps for all of them.
 #if defined(__CUDACC__)
 #define TORCH_ELU_INLINE __host__ __device__ __forceinline__
 #else
@@ -55,16 +55,17 @@ TORCH_ELU_INLINE float fma(float a, float b, float c) {
 #if defined(__CUDA_ARCH__) || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
   return __builtin_fmaf(a, b, c);
 #else
-  // Without the instruction: the product is exact in double; the sum, rounded to odd, rounds once more
-  // to float as the exact sum would. Boldo and Melquiond, "Emulation of FMA and correctly rounded sums:
-  // proved algorithms using rounding to odd", IEEE Trans. Computers 57 (2008). Branch-free, for the
-  // sake of the vectoriser; the error of the sum is Knuth's TwoSum.
+  // Without the instruction: the product is exact in double; the sum, rounded to odd, rounds once
+  // more to float as the exact sum would. Boldo and Melquiond, "Emulation of FMA and correctly
+  // rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers 57 (2008).
+  // Branch-free, for the sake of the vectoriser; the error of the sum is Knuth's TwoSum.
   const double product = static_cast<double>(a) * b;
   const double sum = product + c;
   const double part = sum - product;
   const double error = (product - (sum - part)) + (c - part);
   const auto bits = bit_cast<std::uint64_t>(sum);
-  const std::uint64_t inexact = (error < 0) | (error > 0);  // not where an infinity made it NaN
+  const std::uint64_t below = error < 0 ? 1 : 0, above = error > 0 ? 1 : 0;
+  const std::uint64_t inexact = below | above;  // not where an infinity made the error NaN
   const std::uint64_t too_far = inexact & ((bits ^ bit_cast<std::uint64_t>(error)) >> 63);
   return static_cast<float>(bit_cast<double>((bits - too_far) | inexact));
 #endif
@@ -81,7 +82,8 @@ TORCH_ELU_INLINE number_t select(bool condition, number_t yes, number_t no) {
   return condition ? yes : no;
 }
 
-// The number whose bits are those of x, shifted so that its lowest bits become the exponent, plus offset.
+// The number whose bits are those of x, shifted so that its lowest bits become the exponent, plus
+// offset.
 TORCH_ELU_INLINE float low_bits_to_exponent(float x, std::uint32_t offset) {
   return bit_cast<float>((bit_cast<std::uint32_t>(x) << 23) + offset);
 }

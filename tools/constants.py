@@ -89,7 +89,7 @@ class Fit:
 
 
 def constants(name):
-    """Name -> literal, as in coefficients.h, and the error bounds of the polynomial, below and above zero."""
+    """Name -> literal, as in coefficients.h, and the polynomial's error bounds below and above zero."""
     bits, count, high_bits = NUMBERS[name]
     suffix = "f" if name == "float" else ""
     fit = Fit(count)
@@ -144,6 +144,11 @@ def main():
             print(f"  {key} beyond {float(point):.3f}")
             if not point - 1.5 < float(found[key]) < point:
                 wrong.append(f"{name} {key}: the file has {found[key]}")
+    ln2 = rounded(LN2, 53)
+    for key, value in {"ln2": ln2, "ln2_rest": rounded(LN2 - ln2, 53)}.items():
+        print(f"{key} = {hexadecimal(value, '')}")
+        if f"{key} = {hexadecimal(value, '')}" not in header:
+            wrong.append(f"{key}: not in the file")
     if check:
         print("\n".join(wrong) or "csrc/coefficients.h has exactly these")
     return 1 if check and wrong else 0

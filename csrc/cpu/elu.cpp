@@ -104,19 +104,25 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
   return out;
 }
 
-at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                        const at::Scalar& input_scale, at::Tensor& out) {
-  with_kernels_for(self.scalar_type(), "elu.out", [&]<typename T>(const cpu::Kernels<T>& kernels) {
+void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+  with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
     const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
     auto iter = at::TensorIterator::unary_op(out, self);
     forward(kernels, iter, c);
   });
+}
+
+at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                        const at::Scalar& input_scale, at::Tensor& out) {
+  run_forward(out, self, alpha, scale, input_scale, "elu.out");
   return out;
 }
 
 at::Tensor& elu_inplace_cpu(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                             const at::Scalar& input_scale) {
-  return elu_out_cpu(self, alpha, scale, input_scale, self);
+  run_forward(self, self, alpha, scale, input_scale, "elu_");
+  return self;
 }
 
 at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,

@@ -1,13 +1,15 @@
 // Compiled once for each instruction set; TORCH_ELU_SIMD says which: baseline, avx2 or avx512.
-// It includes nothing that another file may share as an inline function: the linker keeps one copy of
-// those, and that could be the one that needs AVX-512. So everything here is local or always inlined.
+// It includes nothing that another file may share as an inline function: the linker keeps one copy
+// of those, and that could be the one that needs AVX-512. So everything here is local or always
+// inlined.
 #include "kernels.h"
 
 #include "../extreme.h"
 #include "../formula.h"
+#include "simd/pair.h"
 #include "simd/scalar.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(TORCH_ELU_EMULATED_AVX512)
 #include "simd/avx512.h"
 #elif defined(__AVX2__)
 #include "simd/avx2.h"
@@ -21,7 +23,7 @@
 namespace torch_elu::cpu {
 namespace {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) || defined(TORCH_ELU_EMULATED_AVX512)
 namespace simd = avx512;
 #elif defined(__AVX2__)
 namespace simd = avx2;
@@ -63,57 +65,81 @@ TORCH_ELU_INLINE void map_few(const Function& function, T* out, std::ptrdiff_t n
   for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i, result[i]);
 }
 
-// As many whole vectors as there are; returns the number of elements done.
-template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
-TORCH_ELU_INLINE std::ptrdiff_t map_vectors(const Function& function, T* out, std::ptrdiff_t n,
-                                            const Inputs*... inputs) {
-  constexpr std::ptrdiff_t count = Lanes::count, step = count * Lanes::unroll;
-  const auto one_vector = [&](std::ptrdiff_t at) {
-    const auto result = function(Lanes::load(inputs + at)...);
-    if constexpr (streaming) {
-      Lanes::stream(out + at, result);
-    } else {
-      Lanes::store(out + at, result);
-    }
-  };
-  std::ptrdiff_t i = 0;
-  if constexpr (Lanes::unroll > 1) {
-    for (; i + step <= n; i += step) {
-#pragma GCC unroll 8
-      for (int vector = 0; vector < Lanes::unroll; ++vector) one_vector(i + vector * count);
-    }
+// Lanes for twice as many elements, so many times over that `vectors` are in step.
+template <typename Lanes, int vectors>
+struct InStep {
+  using Half = InStep<Lanes, vectors / 2>;
+  static constexpr int count = 2 * Half::count;
+
+  template <typename T>
+  TORCH_ELU_INLINE static auto load(const T* from) {
+    return Pair{Half::load(from), Half::load(from + Half::count)};
   }
+  template <typename T, typename V>
+  TORCH_ELU_INLINE static void store(T* to, Pair<V> x) {
+    Half::store(to, x.first);
+    Half::store(to + Half::count, x.second);
+  }
+  template <typename T, typename V>
+  TORCH_ELU_INLINE static void stream(T* to, Pair<V> x) {
+    Half::stream(to, x.first);
+    Half::stream(to + Half::count, x.second);
+  }
+};
+
+template <typename Lanes>
+struct InStep<Lanes, 1> : Lanes {};
+
+// As many whole vectors from `done` on as there are; returns the number of elements done then.
+template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE std::ptrdiff_t map_vectors(const Function& function, T* out, std::ptrdiff_t done,
+                                            std::ptrdiff_t n, const Inputs*... inputs) {
 #if !defined(__clang__)
 #pragma GCC ivdep  // the output is the input exactly, or apart from it
 #endif
-  for (; i + count <= n; i += count) one_vector(i);
-  return i;
+  for (; done + Lanes::count <= n; done += Lanes::count) {
+    const auto result = function(Lanes::load(inputs + done)...);
+    if constexpr (streaming) {
+      Lanes::stream(out + done, result);
+    } else {
+      Lanes::store(out + done, result);
+    }
+  }
+  return done;
+}
+
+template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE std::ptrdiff_t map_all_vectors(const Function& function, T* out,
+                                                std::ptrdiff_t done, std::ptrdiff_t n,
+                                                const Inputs*... inputs) {
+  if constexpr (Lanes::in_step > 1) {
+    using Several = InStep<Lanes, Lanes::in_step>;
+    done = map_vectors<Several, streaming>(function, out, done, n, inputs...);
+  }
+  return map_vectors<Lanes, streaming>(function, out, done, n, inputs...);
 }
 
 template <typename Lanes, typename Function, typename T, typename... Inputs>
 void map_contiguous(const Function function, Store store, T* out, std::ptrdiff_t n,
                     const Inputs*... inputs) {
   std::ptrdiff_t done = 0;
-  if (store == Store::streaming) {
-    // Streaming stores want whole aligned vectors.
-    constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
-    const std::uintptr_t missing = -reinterpret_cast<std::uintptr_t>(out) % bytes;
-    if (missing % sizeof(T) == 0 && n >= Lanes::count) {
-      const auto head = static_cast<std::ptrdiff_t>(missing / sizeof(T));
-      if (head > 0) map_few<Lanes>(function, out, head, inputs...);
-      done = head;
-      done += map_vectors<Lanes, true>(function, out + done, n - done, (inputs + done)...);
-      Lanes::finish_streaming();
-    }
+  // Streaming stores want whole vectors at aligned addresses.
+  constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
+  const std::uintptr_t missing = -reinterpret_cast<std::uintptr_t>(out) % bytes;
+  if (store == Store::streaming && missing % sizeof(T) == 0 && n >= Lanes::count) {
+    done = static_cast<std::ptrdiff_t>(missing / sizeof(T));
+    if (done > 0) map_few<Lanes>(function, out, done, inputs...);
+    done = map_all_vectors<Lanes, true>(function, out, done, n, inputs...);
+    simd::finish_streaming();
   } else {
-    done = map_vectors<Lanes, false>(function, out, n, inputs...);
+    done = map_all_vectors<Lanes, false>(function, out, done, n, inputs...);
   }
   if (done < n) map_few<Lanes>(function, out + done, n - done, (inputs + done)...);
 }
 
 template <typename Lanes, typename Function, typename T, typename... Inputs>
 TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::ptrdiff_t out_stride,
-                          std::ptrdiff_t n, Inputs... inputs) {
+                          std::ptrdiff_t n, Inputs&... inputs) {
   if (out_stride == 1 && (... && (inputs.stride == 1))) {
     map_contiguous<Lanes>(function, store, out, n, inputs.data...);
     return;
@@ -130,22 +156,64 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
   }
 }
 
+// Function objects, since a compiler may decide not to inline a lambda. They hold a copy of the
+// coefficients: one that no store through a pointer to numbers can change, so that it stays in
+// registers.
+template <typename number_t>
+struct Value {
+  const Coefficients<number_t> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return value(x, k);
+  }
+};
+
+template <typename number_t>
+struct Backward {
+  const Coefficients<number_t> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
+    return grad_output * slope(x, k);
+  }
+};
+
+template <typename number_t>
+struct BackwardFromResult {
+  const Coefficients<number_t> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
+    return grad_output * slope_from_result(y, k);
+  }
+};
+
+template <typename number_t>
+struct ExtremeValue {
+  const Coefficients<number_t> k;
+  TORCH_ELU_INLINE number_t operator()(number_t x) const { return extreme::value(x, k); }
+};
+
+template <typename number_t>
+struct ExtremeBackward {
+  const Coefficients<number_t> k;
+  TORCH_ELU_INLINE number_t operator()(number_t grad_output, number_t x) const {
+    return grad_output * extreme::slope(x, k);
+  }
+};
+
 template <typename T>
 struct Run {
   using number_t = opmath_t<T>;
   using Coefficients = torch_elu::Coefficients<number_t>;
-  using Lanes = simd::Lanes<number_t>;
-  using OneLane = scalar::Lanes<number_t>;
+  using Lanes = simd::Lanes<T>;
+  using OneLane = scalar::Lanes<T>;
 
   static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
                       std::ptrdiff_t n, const Coefficients& k, Store store) {
     Input<T> x(self, self_stride);
     if (k.is_extreme) {
-      const auto function = [k](auto x) { return extreme::value(x, k); };
-      map<OneLane>(function, store, out, out_stride, n, x);
+      map<OneLane>(ExtremeValue<number_t>{k}, store, out, out_stride, n, x);
     } else {
-      const auto function = [k](auto x) { return value(x, k); };
-      map<Lanes>(function, store, out, out_stride, n, x);
+      map<Lanes>(Value<number_t>{k}, store, out, out_stride, n, x);
     }
   }
 
@@ -153,13 +221,11 @@ struct Run {
                                   const T* grad_output, std::ptrdiff_t grad_output_stride,
                                   const T* self, std::ptrdiff_t self_stride, std::ptrdiff_t n,
                                   const Coefficients& k, Store store) {
-    const Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
+    Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
     if (k.is_extreme) {
-      const auto function = [k](auto grad, auto x) { return grad * extreme::slope(x, k); };
-      map<OneLane>(function, store, grad_input, grad_input_stride, n, grad, x);
+      map<OneLane>(ExtremeBackward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
     } else {
-      const auto function = [k](auto grad, auto x) { return grad * slope(x, k); };
-      map<Lanes>(function, store, grad_input, grad_input_stride, n, grad, x);
+      map<Lanes>(Backward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
     }
   }
 
@@ -167,9 +233,8 @@ struct Run {
                                    const T* grad_output, std::ptrdiff_t grad_output_stride,
                                    const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
                                    const Coefficients& k, Store store) {
-    const Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
-    const auto function = [k](auto grad, auto y) { return grad * slope_from_result(y, k); };
-    map<Lanes>(function, store, grad_input, grad_input_stride, n, grad, y);
+    Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
+    map<Lanes>(BackwardFromResult<number_t>{k}, store, grad_input, grad_input_stride, n, grad, y);
   }
 
   static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result};
@@ -177,8 +242,8 @@ struct Run {
 
 }  // namespace
 
-const KernelTable TORCH_ELU_TABLE(TORCH_ELU_SIMD){
-    TORCH_ELU_NAME(TORCH_ELU_SIMD), Run<double>::kernels, Run<float>::kernels,
-    Run<Float16>::kernels, Run<BFloat16>::kernels};
+const KernelTable TORCH_ELU_TABLE(TORCH_ELU_SIMD){TORCH_ELU_NAME(TORCH_ELU_SIMD),
+                                                  Run<double>::kernels, Run<float>::kernels,
+                                                  Run<Float16>::kernels, Run<BFloat16>::kernels};
 
 }  // namespace torch_elu::cpu

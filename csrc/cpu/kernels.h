@@ -1,5 +1,5 @@
-// The CPU kernels: runs of elements in memory, nothing of torch. kernels.cpp is compiled once for each
-// instruction set and each build defines one of the tables below.
+// The CPU kernels: runs of elements in memory, nothing of torch. kernels.cpp is compiled once for
+// each instruction set and each build defines one of the tables below.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,13 @@ struct OpmathOf<double> {
 template <typename T>
 using opmath_t = typename OpmathOf<T>::type;
 
-// streaming: past the caches, for outputs that do not fit into them and are not the input at the same time.
+// streaming: past the caches, for outputs that do not fit into them and are not the input at the
+// same time.
 enum class Store { cached, streaming };
 
-// Strides are in elements, and may be zero for an input. Any alignment will do, even less than that of T.
-// The output may be exactly an input (same address, same stride) but overlap none in another way.
+// Strides are in elements, and may be zero for an input. Any alignment will do, even less than that
+// of T. The output may be exactly an input (same address, same stride) but overlap none in another
+// way.
 template <typename T>
 struct Kernels {
   using Coefficients = torch_elu::Coefficients<opmath_t<T>>;

@@ -203,10 +203,10 @@ void with_type_of(at::ScalarType dtype, const char* name, const Run& run) {
   }
 }
 
-at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                         const at::Scalar& input_scale, at::Tensor& out) {
-  const c10::cuda::CUDAGuard guard(self.device());
-  with_type_of(self.scalar_type(), "elu.out", [&]<typename T>() {
+void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+  with_type_of(self.scalar_type(), name, [&]<typename T>() {
+    const c10::cuda::CUDAGuard guard(self.device());
     const auto c = convert_coefficients<at::opmath_type<T>>(alpha, scale, input_scale);
     auto iter = at::TensorIterator::unary_op(out, self);
     if (c.is_extreme) {
@@ -215,20 +215,26 @@ at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const 
       launch<T, 1>(iter, Forward<T, false>{c});
     }
   });
-  return out;
 }
 
 at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                     const at::Scalar& input_scale, bool /*save_output*/) {
   check_dtype(self.scalar_type(), "elu");
-  const c10::cuda::CUDAGuard guard(self.device());
   at::Tensor out = empty_output(self);
-  return elu_out_cuda(self, alpha, scale, input_scale, out);
+  run_forward(out, self, alpha, scale, input_scale, "elu");
+  return out;
+}
+
+at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                         const at::Scalar& input_scale, at::Tensor& out) {
+  run_forward(out, self, alpha, scale, input_scale, "elu.out");
+  return out;
 }
 
 at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                              const at::Scalar& input_scale) {
-  return elu_out_cuda(self, alpha, scale, input_scale, self);
+  run_forward(self, self, alpha, scale, input_scale, "elu_");
+  return self;
 }
 
 at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,

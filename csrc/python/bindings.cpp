@@ -18,7 +18,13 @@ const at::Tensor& to_tensor(PyObject* object, const char* function) {
   return THPVariable_Unpack(object);
 }
 
-double to_double(PyObject* object) {
+double to_double(PyObject* object, const char* function) {
+  if (THPVariable_Check(object)) {  // as PyTorch's parser has it
+    const at::Tensor& tensor = THPVariable_Unpack(object);
+    TORCH_CHECK_TYPE(tensor.dim() == 0 && !tensor.requires_grad(), function,
+                     "(): argument 'alpha' must be Number, not a Tensor with dimensions or one "
+                     "that requires grad");
+  }
   const double value = PyFloat_AsDouble(object);
   if (value == -1.0 && PyErr_Occurred() != nullptr) {
     throw python_error();
@@ -48,7 +54,7 @@ PyObject* without_gil(const Function& function) {
 PyObject* elu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*count*/) {
   HANDLE_TH_ERRORS
   at::Tensor input = to_tensor(arguments[0], "elu");
-  const double alpha = to_double(arguments[1]);
+  const double alpha = to_double(arguments[1], "elu");
   const bool inplace = to_bool(arguments[2]);
   const bool save_output = to_bool(arguments[3]);
   return without_gil([&] {
@@ -69,7 +75,7 @@ PyObject* selu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*co
 PyObject* celu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*count*/) {
   HANDLE_TH_ERRORS
   at::Tensor input = to_tensor(arguments[0], "celu");
-  const double alpha = to_double(arguments[1]);
+  const double alpha = to_double(arguments[1], "celu");
   const bool inplace = to_bool(arguments[2]);
   const bool save_output = to_bool(arguments[3]);
   return without_gil([&] {

@@ -1,5 +1,5 @@
-// The largest errors over all inputs: the 2^32 floats, both times 2^16 halves, and millions of doubles.
-// Fails where a limit is exceeded.
+// The largest errors over all inputs: the 2^32 floats, both times 2^16 halves, and millions of
+// doubles. Fails where a limit is exceeded.
 //
 //   exhaustive [--every n] [--threads n]
 //
@@ -66,7 +66,8 @@ void see(Errors& errors, const Batch<T>& batch, std::ptrdiff_t n, const Paramete
     errors.slope.see(reference::error_in_ulp(batch.slope[i], exact.slope(batch.x[i])), at);
     if (same) continue;
     errors.rounded_value.see(reference::error_in_ulp(batch.y[i], rounded.value(batch.x[i])), at);
-    errors.rounded_slope.see(reference::error_in_ulp(batch.slope[i], rounded.slope(batch.x[i])), at);
+    errors.rounded_slope.see(reference::error_in_ulp(batch.slope[i], rounded.slope(batch.x[i])),
+                             at);
   }
   if (same) {
     errors.rounded_value = errors.value;
@@ -171,8 +172,8 @@ bool run(std::uint64_t every, unsigned threads) {
   }();
   for (const auto& p : all) {
     const std::uint64_t step = p.limit == 1.0 ? every : every * 31;
-    good &= report(table.name, "float32", p,
-                   float_errors_threaded(table.float32, p, step, threads));
+    good &=
+        report(table.name, "float32", p, float_errors_threaded(table.float32, p, step, threads));
   }
   for (auto p : all) {
     if (p.limit > 1.0) p.limit = 1.7;
@@ -186,8 +187,9 @@ bool run(std::uint64_t every, unsigned threads) {
       count_wrong_halves(each->bfloat16, p, more_values, more_slopes);
       const bool exact = values + slopes + more_values + more_slopes == 0;
       good &= exact || p.limit > 1.0;
-      std::printf("%-9s%-28s not correctly rounded: float16 %d values, %d slopes; bfloat16 %d, %d\n",
-                  each->name, p.name.c_str(), values, slopes, more_values, more_slopes);
+      std::printf(
+          "%-9s%-28s not correctly rounded: float16 %d values, %d slopes; bfloat16 %d, %d\n",
+          each->name, p.name.c_str(), values, slopes, more_values, more_slopes);
     }
   }
   std::puts(good ? "within the limits" : "LIMITS EXCEEDED");

@@ -66,10 +66,9 @@ struct Exact {
     return result;
   }
 
-  wide_t value(wide_t x) const {
-    return x < 0 ? alpha * std::expm1(input_scale * x) : scale * x;
-  }
-  // At -700 the product would be off by as much as the result's last place is worth: hence its error.
+  wide_t value(wide_t x) const { return x < 0 ? alpha * std::expm1(input_scale * x) : scale * x; }
+  // At -700 the product would be off by as much as the result's last place is worth: hence its
+  // error.
   wide_t slope(wide_t x) const {
     const wide_t product = input_scale * x;
     if (x > 0) return scale;
@@ -79,14 +78,17 @@ struct Exact {
   }
 };
 
-// The distance to the exact result in units of the last place that the exact result has in number_t.
+// The distance to the exact result in units of the last place that the exact result has in
+// number_t.
 template <typename number_t, typename wide_t>
 double error_in_ulp(number_t got, wide_t exact) {
   using limits = std::numeric_limits<number_t>;
   if (std::isnan(exact)) return std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
   // Behind the largest number the error counts from 2^max_exponent, as if the exponent went on.
   const wide_t overflow = std::ldexp(wide_t(1), limits::max_exponent);
-  const auto finite = [&](wide_t y) { return std::isinf(y) || std::abs(y) > overflow ? std::copysign(overflow, y) : y; };
+  const auto finite = [&](wide_t y) {
+    return std::isinf(y) || std::abs(y) > overflow ? std::copysign(overflow, y) : y;
+  };
   exact = finite(exact);
   int exponent = 0;
   std::frexp(exact, &exponent);
@@ -112,7 +114,9 @@ std::uint16_t rounded_to_half(double x) {
   const double steps = std::nearbyint(std::ldexp(std::abs(x), -last));
   const int exponent_field = last + digits - 1 + bias - 1;
   return static_cast<std::uint16_t>(
-      sign | std::min<long>((static_cast<long>(exponent_field) << (digits - 1)) + static_cast<long>(steps), infinity));
+      sign |
+      std::min<long>((static_cast<long>(exponent_field) << (digits - 1)) + static_cast<long>(steps),
+                     infinity));
 }
 
 inline float widened(cpu::BFloat16 x) {
@@ -123,15 +127,15 @@ inline float widened(cpu::Float16 x) {
   const int exponent = x.bits >> 10 & 31, mantissa = x.bits & 1023;
   const float magnitude = exponent == 31 ? (mantissa ? std::numeric_limits<float>::quiet_NaN()
                                                      : std::numeric_limits<float>::infinity())
-                          : exponent ? std::ldexp(1024.0f + mantissa, exponent - 25)
-                                     : std::ldexp(static_cast<float>(mantissa), -24);
+                          : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
+                                         : std::ldexp(static_cast<float>(mantissa), -24);
   return x.bits & 0x8000 ? -magnitude : magnitude;
 }
 
 // The instruction sets that this build has and this processor can run; baseline comes first.
 inline std::vector<const cpu::KernelTable*> kernel_tables() {
   std::vector<const cpu::KernelTable*> tables{&cpu::kernels_baseline};
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(TORCH_ELU_BASELINE_ONLY)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     tables.push_back(&cpu::kernels_avx2);
   }

@@ -1,5 +1,5 @@
-// One number at a time, in plain C++: for the baseline, which the compiler vectorises, for Arm, and for
-// coefficients that only extreme.h can take.
+// One number at a time, in plain C++: for the baseline, which the compiler vectorises, for Arm, and
+// for coefficients that only extreme.h can take.
 #pragma once
 
 #include "../../number.h"
@@ -24,9 +24,9 @@ TORCH_ELU_INLINE float to_float(BFloat16 x) {
   return bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
 
-// To nearest, ties to even. No case for NaN: the payload of one that came from a BFloat16 has 16 zeros at
-// its end, and so has the one that the processor makes, hence no carry.
-TORCH_ELU_INLINE BFloat16 to_bfloat16(float x) {
+// To nearest, ties to even. No case for NaN: the payload of one that came from a BFloat16 has 16
+// zeros at its end, and so has the one that the processor makes, hence no carry.
+TORCH_ELU_INLINE BFloat16 from_float(float x, BFloat16) {
   const auto bits = bit_cast<std::uint32_t>(x);
   return {static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
 }
@@ -44,7 +44,7 @@ TORCH_ELU_INLINE float to_float(Float16 x) {
 }
 
 // To nearest, ties to even, overflow to infinity.
-TORCH_ELU_INLINE Float16 to_float16(float x) {
+TORCH_ELU_INLINE Float16 from_float(float x, Float16) {
   const auto bits = bit_cast<std::uint32_t>(x);
   const std::uint32_t sign = bits >> 16 & 0x8000u;
   const std::uint32_t magnitude = bits & 0x7fffffffu;
@@ -58,28 +58,28 @@ TORCH_ELU_INLINE Float16 to_float16(float x) {
   return {static_cast<std::uint16_t>(sign | result)};
 }
 
-template <typename V>
+template <typename T>
 struct Lanes {
-  using Vector = V;
+  using number_t = opmath_t<T>;
   static constexpr int count = 1;
-  static constexpr int unroll = 1;
-
-  template <typename T>
-  TORCH_ELU_INLINE static V load(const T* from) {
+  static constexpr int in_step = 1;
+  TORCH_ELU_INLINE static number_t load(const T* from) {
     if constexpr (sizeof(T) == 2) {
       return to_float(read(from));
     } else {
       return read(from);
     }
   }
-  TORCH_ELU_INLINE static void store(V* to, V x) { write(to, x); }
-  TORCH_ELU_INLINE static void store(Float16* to, V x) { write(to, to_float16(x)); }
-  TORCH_ELU_INLINE static void store(BFloat16* to, V x) { write(to, to_bfloat16(x)); }
-  template <typename T>
-  TORCH_ELU_INLINE static void stream(T* to, V x) {
-    store(to, x);
+  TORCH_ELU_INLINE static void store(T* to, number_t x) {
+    if constexpr (sizeof(T) == 2) {
+      write(to, from_float(x, T()));
+    } else {
+      write(to, x);
+    }
   }
-  TORCH_ELU_INLINE static void finish_streaming() {}
+  TORCH_ELU_INLINE static void stream(T* to, number_t x) { store(to, x); }
 };
+
+TORCH_ELU_INLINE void finish_streaming() {}
 
 }  // namespace torch_elu::cpu::scalar
