@@ -1,6 +1,9 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
 # make lint    ruff, mypy, clang-format, clang-tidy
+# make exhaustive  every float32 and every half against wider arithmetic (an hour on 2 cores)
+# make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
+# make bench   the benchmark, with its table, JSON and pictures in build/bench
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
 # PYTHON=python3.12       the interpreter for .venv
@@ -31,7 +34,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)
 
-.PHONY: build demo test pytest ctest test-without-cuda lint format clean
+.PHONY: build demo test pytest ctest exhaustive arm test-without-cuda lint format clean
 
 build: $(BUILD_STAMP)
 
@@ -64,6 +67,14 @@ ctest: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
+
+exhaustive: build
+	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+	cmake --build $(BUILD)/tests --target exhaustive
+	$(BUILD)/tests/exhaustive
+
+arm:
+	tools/arm.sh $(BUILD)/arm
 
 # The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
 # the consumer project on it. nvcc is hidden by a PATH of its own.

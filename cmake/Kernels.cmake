@@ -1,17 +1,23 @@
 # The CPU kernels are compiled once for each instruction set and chosen when they run.
+#   torch_elu_add_kernels(target [EMULATED_AVX512])
 
 function(torch_elu_add_kernels target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "EMULATED_AVX512" "" "")
+  set(source ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/cpu/kernels.cpp)
   set(instruction_sets baseline)
   set(flags_baseline "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     list(APPEND instruction_sets avx2 avx512)
     set(flags_avx2 -mavx2 -mfma -mf16c)
-    set(flags_avx512 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx2 -mfma -mf16c)
+    set(flags_avx512 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mf16c)
+    if(arg_EMULATED_AVX512)
+      set(header ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../tests/cpp/emulated_avx512.h)
+      set(flags_avx512 ${flags_avx2} -O1 -include ${header})  # at -O3 it compiles for minutes
+    endif()
   endif()
   foreach(instruction_set IN LISTS instruction_sets)
     set(object ${target}_kernels_${instruction_set})
-    add_library(${object} OBJECT ${PROJECT_SOURCE_DIR}/csrc/cpu/kernels.cpp)
-    target_include_directories(${object} PRIVATE ${PROJECT_SOURCE_DIR}/csrc)
+    add_library(${object} OBJECT ${source})
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
     # -fno-trapping-math changes no result; with it GCC vectorises the plain loops of the baseline.
     target_compile_options(${object} PRIVATE -O3 -ffp-contract=off -fno-trapping-math

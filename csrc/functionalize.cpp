@@ -3,6 +3,7 @@
 // old one.
 
 #include <ATen/FunctionalTensorWrapper.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 #include <torch_elu/functional.h>
 
@@ -28,7 +29,7 @@ void set_value(at::Tensor& tensor, const at::Tensor& value) {
 at::Tensor& elu_inplace_functionalize(at::Tensor& self, const at::Scalar& alpha,
                                       const at::Scalar& scale, const at::Scalar& input_scale) {
   auto value = current_value(self);
-  at::AutoDispatchSkipFunctionalize below;
+  c10::impl::ExcludeDispatchKeyGuard below(c10::DispatchKey::Functionalize);
   if (!functionalization::isFunctionalTensor(self)) {
     return torch_elu::elu_(self, alpha, scale, input_scale);
   }
@@ -40,7 +41,7 @@ at::Tensor& elu_out_functionalize(const at::Tensor& self, const at::Scalar& alph
                                   const at::Scalar& scale, const at::Scalar& input_scale,
                                   at::Tensor& out) {
   const auto value = current_value(self);
-  at::AutoDispatchSkipFunctionalize below;
+  c10::impl::ExcludeDispatchKeyGuard below(c10::DispatchKey::Functionalize);
   if (!functionalization::isFunctionalTensor(out)) {
     TORCH_CHECK(!functionalization::isFunctionalTensor(self),
                 "torch_elu::elu.out: a functional tensor cannot be written into one that is not");

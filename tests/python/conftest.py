@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# What was compiled by an earlier build of torch_elu is not to be found again.
+os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+
 import pytest
 import torch
 
@@ -20,8 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: needs much memory; runs with --slow only")
-    # What PyTorch says about its own deprecations is not what these tests are about.
-    config.addinivalue_line("filterwarnings", "ignore:.*torch.jit.*:DeprecationWarning")
+    # What PyTorch says about its own deprecations and settings is not what these tests are about.
+    for warning in ("ignore:.*torch.jit", "ignore:dynamo_pgo force disabled"):
+        config.addinivalue_line("filterwarnings", warning)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,7 +56,7 @@ def repository() -> Path:
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> RunPython:
-    """Runs Python source in another process, in an empty folder, where torch_elu is the installed one."""
+    """Runs Python in another process, in an empty folder, with the installed torch_elu."""
 
     def run(
         *arguments: str, path: Path | None = None, check: bool = True, **environment: str

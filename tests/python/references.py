@@ -42,11 +42,9 @@ class Products(NamedTuple):
 
 
 def products(c: Coefficients, held_in: torch.dtype = torch.float64) -> Products:
-    """The coefficients' products in float64, the factors of the result rounded to the type that computes with them."""
+    """The products in float64, the factors of the result rounded to the type that holds them."""
     factors = [c.scale, c.alpha * c.scale, c.alpha * c.scale * c.input_scale]
-    return Products(
-        *torch.tensor(factors, dtype=torch.float64).to(held_in).tolist(), c.input_scale
-    )
+    return Products(*torch.tensor(factors, dtype=torch.float64).to(held_in).tolist(), c.input_scale)
 
 
 def exact_value(x: Tensor, c: Coefficients, held_in: torch.dtype = torch.float64) -> Tensor:
@@ -91,7 +89,7 @@ def ulp(exact: np.ndarray, dtype: torch.dtype) -> np.ndarray:
 
 
 def largest_error(actual: Tensor, exact: Tensor) -> float:
-    """In ulps of the dtype of `actual`; infinite where one of the two is NaN or infinite and the other is not."""
+    """In ulps of the dtype of `actual`; infinite where one of the two is not finite."""
     got, want = actual.detach().double().numpy(), exact.detach().numpy()
     info = torch.finfo(actual.dtype)
     overflows = np.abs(want) >= info.max * (1 + info.eps / 4)
@@ -123,10 +121,11 @@ def largest_mpmath_error(actual: Tensor, exact: Sequence[mpmath.mpf]) -> float:
 
 
 def rounded(exact: Tensor, dtype: torch.dtype) -> Tensor:
-    """float64 rounded once. PyTorch's own conversion to a half type goes through float32 and rounds twice."""
+    """float64 rounded once: PyTorch's own conversion to a half type goes through float32."""
     if dtype not in HALF_DTYPES:
         return exact.to(dtype)
-    # Rounding to odd on the way keeps what the second rounding needs to know (Boldo and Melquiond, 2008).
+    # Rounded to odd on the way, nothing is lost that the second rounding needs to know
+    # (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
     wide = exact.numpy()
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
@@ -154,11 +153,12 @@ def many_floats(dtype: torch.dtype, count: int) -> Tensor:
 
 
 def in_range(dtype: torch.dtype, count: int, low: float, high: float) -> Tensor:
-    return torch.linspace(low, high, count, dtype=torch.float64).to(dtype)
+    # Not torch.linspace, whose last bit depends on the instruction set.
+    return torch.from_numpy(low + np.arange(count) * ((high - low) / (count - 1))).to(dtype)
 
 
 def bits(tensor: Tensor) -> Tensor:
-    """The bits of a float tensor as integers, all NaN made one, dense and in the order of its indices."""
+    """The bits of a float tensor as integers, all NaN made one, in a contiguous tensor."""
     integer = {8: torch.int64, 4: torch.int32, 2: torch.int16}[tensor.element_size()]
     dense = tensor.detach().resolve_neg().clone(memory_format=torch.contiguous_format)
     return torch.where(dense.isnan(), torch.nan, dense).view(integer)
@@ -172,5 +172,6 @@ def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
         where = (got != want).nonzero()
         first = tuple(where[0].tolist())
         raise AssertionError(
-            f"{len(where)} of {got.numel()} elements differ, the first at {first}: {actual[first]} and {expected[first]}"
+            f"{len(where)} of {got.numel()} elements differ, "
+            f"the first at {first}: {actual[first]} and {expected[first]}"
         )

@@ -91,20 +91,18 @@ def test_float32_is_as_exact_at_extreme_coefficients(c: Coefficients) -> None:
     assert error <= 1.6
 
 
-@pytest.mark.parametrize("dtype", HALF_DTYPES)
-@pytest.mark.parametrize("c", [ELU, SELU], ids=["elu", "selu"])
-def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype, c: Coefficients) -> None:
+@pytest.mark.parametrize("dtype", HALF_DTYPES, ids=str)
+def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype) -> None:
     x = all_halves(dtype)
-    assert_same_bits(elu(x, *c), rounded(exact_value(x, c), dtype))
-    assert_same_bits(slope(x, c), rounded(exact_slope(x, c), dtype))
+    assert_same_bits(elu(x), rounded(exact_value(x, ELU), dtype))
+    assert_same_bits(slope(x, ELU), rounded(exact_slope(x, ELU), dtype))
 
 
-@pytest.mark.parametrize("dtype", HALF_DTYPES)
+@pytest.mark.parametrize("dtype", HALF_DTYPES, ids=str)
 @parametrize_coefficients(FAMILY, EXTREME)
-def test_halves_are_within_a_bare_half_ulp_at_other_coefficients(
-    dtype: torch.dtype, c: Coefficients
-) -> None:
+def test_halves_are_rounded_once_at_other_coefficients(dtype: torch.dtype, c: Coefficients) -> None:
     x = all_halves(dtype)
+    x = x[x.isfinite()]
     error = largest_error(elu(x, *c), exact_value(x, c))
     assert error <= 0.501
     error = largest_error(slope(x, c), exact_slope(x, c))

@@ -1,0 +1,40 @@
+"""For test_same_bits.py: prints the instruction set in use and a digest of many results."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+import torch_elu  # noqa: F401  (loads the operators)
+from references import DTYPES, SELU, Coefficients, bits, celu, in_range, many_floats
+
+COEFFICIENTS = (
+    Coefficients(),
+    Coefficients(0.3),
+    SELU,
+    celu(0.7),
+    celu(5.0),
+    Coefficients(0.0),
+    Coefficients(-0.3),
+    celu(-0.5),
+    Coefficients(1e-30),
+    Coefficients(1.0, 1.0, 1e-12),
+)
+
+
+def digest() -> str:
+    hashed = hashlib.sha256()
+    for dtype in DTYPES:
+        x = torch.cat([many_floats(dtype, 60_000), in_range(dtype, 60_000, -120, 3)])
+        grad_output = in_range(dtype, len(x), -3, 3)
+        for c in COEFFICIENTS:
+            y = torch.ops.torch_elu.elu(x, *c)
+            from_input = torch.ops.torch_elu.elu_backward(grad_output, *c, False, x)
+            from_result = torch.ops.torch_elu.elu_backward(grad_output, *c, True, y)
+            for result in (y, from_input, from_result):
+                hashed.update(bits(result).numpy().tobytes())
+    return hashed.hexdigest()
+
+
+if __name__ == "__main__":
+    print(torch.ops.torch_elu.cpu_capability(), digest())

@@ -1,0 +1,202 @@
+"""Derivatives of every order are right, forwards and backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch_elu
+from layouts import LAYOUTS, Dense
+from references import (
+    DTYPES,
+    SELU,
+    Coefficients,
+    celu,
+    exact_curvature,
+    exact_slope,
+    exact_value,
+    in_range,
+    many_floats,
+)
+from torch import Tensor
+from torch.autograd import gradcheck, gradgradcheck
+
+elu_backward = torch.ops.torch_elu.elu_backward
+
+
+def in_place(function: Callable[..., Tensor], **keywords: float) -> Callable[[Tensor], Tensor]:
+    # Not of a leaf, and the multiplication saves nothing that is overwritten.
+    return lambda x: function(x * 1.0, inplace=True, **keywords)
+
+
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
+    "elu": (torch_elu.elu, Coefficients()),
+    "elu(0.3)": (lambda x: torch_elu.elu(x, 0.3), Coefficients(0.3)),
+    "elu(-0.7)": (lambda x: torch_elu.elu(x, -0.7), Coefficients(-0.7)),
+    "elu(0)": (lambda x: torch_elu.elu(x, 0), Coefficients(0.0)),
+    "elu, output saved": (lambda x: torch_elu.elu(x, 1.7, save="output"), Coefficients(1.7)),
+    "elu in place": (in_place(torch_elu.elu, alpha=1.7), Coefficients(1.7)),
+    "selu": (torch_elu.selu, SELU),
+    "selu in place": (in_place(torch_elu.selu), SELU),
+    "celu(0.3)": (lambda x: torch_elu.celu(x, 0.3), celu(0.3)),
+    "celu(-2)": (lambda x: torch_elu.celu(x, -2.0), celu(-2.0)),
+    "celu, output saved": (lambda x: torch_elu.celu(x, 1.7, save="output"), celu(1.7)),
+    "celu in place": (in_place(torch_elu.celu, alpha=1.7), celu(1.7)),
+    "all three": (lambda x: torch.ops.torch_elu.elu(x, 0.4, 1.3, 0.6), Coefficients(0.4, 1.3, 0.6)),
+}
+parametrize_functions = pytest.mark.parametrize(
+    ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
+)
+
+
+def away_from_zero(*shape: int) -> Tensor:
+    """Finite differences need both ends of a step on the same side of the kink."""
+    x = torch.randn(shape, dtype=torch.float64)
+    return (x + torch.where(x < 0, -0.1, 0.1)).requires_grad_()
+
+
+@parametrize_functions
+def test_gradcheck_in_both_modes_and_batched(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    assert gradcheck(
+        function,
+        away_from_zero(2, 3),
+        check_forward_ad=True,
+        check_backward_ad=True,
+        check_batched_grad=True,
+        check_batched_forward_grad=True,
+        check_undefined_grad=True,
+    )
+
+
+@parametrize_functions
+def test_gradgradcheck_backwards_and_forwards_over_backwards(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    assert gradgradcheck(
+        function,
+        away_from_zero(2, 3),
+        check_fwd_over_rev=True,
+        check_batched_grad=True,
+        check_rev_over_rev=True,
+    )
+
+
+@parametrize_functions
+def test_three_derivatives_are_those_of_the_formula(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    x = in_range(torch.float64, 201, -8, 4).requires_grad_()
+    (first,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
+    (third,) = torch.autograd.grad(second.sum(), x)
+    # Where the result is saved, its rounding error is that of alpha, not that of the slope.
+    tolerance = {"rtol": 3e-16, "atol": abs(c.alpha) * 1e-15}
+    x = x.detach()
+    torch.testing.assert_close(first, exact_slope(x, c), **tolerance)
+    torch.testing.assert_close(second, exact_curvature(x, c), **tolerance)
+    torch.testing.assert_close(third, exact_curvature(x, c) * c.input_scale, **tolerance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_saved_input_keeps_the_relative_precision_of_tiny_slopes(dtype: torch.dtype) -> None:
+    x = many_floats(dtype, 50_000).requires_grad_()
+    torch_elu.elu(x).backward(torch.ones_like(x))
+    exact = exact_slope(x.detach(), Coefficients())
+    assert x.grad is not None
+    info = torch.finfo(dtype)
+    tiniest = info.smallest_normal * info.eps
+    torch.testing.assert_close(
+        x.grad.double(), exact, rtol=1.1 * info.eps, atol=tiniest, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_saved_output_gives_slopes_to_the_rounding_error_of_alpha(dtype: torch.dtype) -> None:
+    x = in_range(dtype, 10_000, -30, 3).requires_grad_()
+    torch_elu.elu(x, 0.7, save="output").backward(torch.ones_like(x))
+    assert x.grad is not None
+    exact = exact_slope(x.detach(), Coefficients(0.7))
+    torch.testing.assert_close(x.grad.double(), exact, rtol=0, atol=torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_grad_output_may_have_any_layout(layout: Callable[[Dense], Tensor]) -> None:
+    grad_output = layout(lambda *shape: torch.randn(shape, dtype=torch.float64))
+    x = torch.randn(grad_output.shape, dtype=torch.float64, requires_grad=True)
+    torch_elu.elu(x).backward(grad_output)
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, grad_output * exact_slope(x.detach(), Coefficients()))
+
+
+@pytest.mark.parametrize("is_result", [False, True])
+@pytest.mark.parametrize("c", [Coefficients(0.4, 1.3, 0.6), SELU, celu(0.3)])
+@pytest.mark.parametrize(
+    "shapes", [((2, 2), (2, 2)), ((1, 2), (3, 1)), ((), (3,)), ((2, 1, 2), (2,))], ids=str
+)
+def test_elu_backward_is_differentiable_in_both_tensors(
+    c: Coefficients, is_result: bool, shapes: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    grad_output = torch.randn(shapes[0], dtype=torch.float64, requires_grad=True)
+    x = away_from_zero(*shapes[1])
+    tensor = exact_value(x.detach(), c).requires_grad_() if is_result else x
+    for inputs in (
+        (grad_output, tensor),
+        (grad_output.detach(), tensor),
+        (grad_output, tensor.detach()),
+    ):
+
+        def function(g: Tensor, t: Tensor) -> Tensor:
+            return elu_backward(g, *c, is_result, t)
+
+        assert gradcheck(function, inputs, check_forward_ad=True, check_batched_grad=True)
+        assert gradgradcheck(function, inputs, check_fwd_over_rev=True)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [lambda y: y[:, ::2], lambda y: y.t()[1], lambda y: y.view(-1), lambda y: y.diagonal()],
+    ids=["slice", "row of transposed", "flat", "diagonal"],
+)
+def test_gradient_flows_through_a_view_modified_in_place(view: Callable[[Tensor], Tensor]) -> None:
+    def function(x: Tensor) -> Tensor:
+        y = x * 2.0
+        torch_elu.elu(view(y), 0.5, inplace=True)
+        return y
+
+    x = away_from_zero(3, 4)
+    assert gradcheck(function, x)
+    assert gradgradcheck(function, x)
+
+
+def test_gradient_is_accumulated_over_several_uses() -> None:
+    x = away_from_zero(5)
+    y = torch_elu.elu(x) + torch_elu.elu(x, 0.5) + torch_elu.elu(torch_elu.elu(x))
+    y.sum().backward()
+    z = x.detach()
+    exact = exact_slope(z, Coefficients()) + exact_slope(z, Coefficients(0.5))
+    exact += exact_slope(exact_value(z, Coefficients()), Coefficients()) * exact_slope(
+        z, Coefficients()
+    )
+    torch.testing.assert_close(x.grad, exact)
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_forward_mode_agrees_with_the_formula(
+    function: Callable[[Tensor], Tensor], dtype: torch.dtype
+) -> None:
+    c = SELU if function is torch_elu.selu else Coefficients()
+    x = in_range(dtype, 101, -8, 4)
+    tangent = torch.randn_like(x)
+    with torch.autograd.forward_ad.dual_level():
+        dual = function(torch.autograd.forward_ad.make_dual(x, tangent))
+        value, derivative = torch.autograd.forward_ad.unpack_dual(dual)
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(value.double(), exact_value(x, c), rtol=2 * eps, atol=eps / 4)
+    assert derivative is not None
+    torch.testing.assert_close(
+        derivative.double(), exact_slope(x, c) * tangent.double(), rtol=2 * eps, atol=eps / 4
+    )

@@ -1,0 +1,267 @@
+"""What is saved for backward, and autograd's errors: PyTorch's, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils.checkpoint import checkpoint
+
+NEGATIVE = "only if alpha, scale and input_scale are >= 0, but got alpha=-0.5"
+
+
+def random(*shape: int) -> Tensor:
+    return torch.randn(shape, requires_grad=True)
+
+
+def error_of(function: Callable[..., Tensor], *arguments: object, **keywords: object) -> str:
+    with pytest.raises(RuntimeError) as raised:
+        function(*arguments, **keywords)
+    return str(raised.value)
+
+
+# What is saved
+
+
+def saved_tensors(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    saved = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        saved.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        return function(x), saved
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])
+def test_the_input_is_saved_and_nothing_else(function: Callable[[Tensor], Tensor]) -> None:
+    x = random(10)
+    _, saved = saved_tensors(function, x)
+    assert [tensor.data_ptr() for tensor in saved] == [x.data_ptr()]
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_save_output_saves_the_output_and_nothing_else(function: Callable[..., Tensor]) -> None:
+    y, saved = saved_tensors(lambda x: function(x, save="output"), random(10))
+    assert [tensor.data_ptr() for tensor in saved] == [y.data_ptr()]
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])
+def test_in_place_saves_the_result_and_nothing_else(function: Callable[..., Tensor]) -> None:
+    x = random(10).clone()
+    y, saved = saved_tensors(lambda x: function(x, inplace=True), x)
+    assert [tensor.data_ptr() for tensor in saved] == [x.data_ptr()] == [y.data_ptr()]
+
+
+def test_nothing_is_saved_where_no_gradient_is_recorded() -> None:
+    assert saved_tensors(torch_elu.elu, torch.randn(10))[1] == []
+    with torch.no_grad():
+        y, saved = saved_tensors(torch_elu.elu, random(10))
+    assert saved == []
+    assert not y.requires_grad
+
+
+def test_saved_tensor_hooks_may_replace_what_was_saved() -> None:
+    # As torch.autograd.graph.save_on_cpu does.
+    x = random(10)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(force=True), torch.from_numpy):
+        y = torch_elu.elu(x, 0.5)
+    (grad,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(grad, torch.autograd.grad(torch_elu.elu(x, 0.5).sum(), x)[0])
+
+
+@pytest.mark.parametrize("use_reentrant", [False, True])
+def test_activation_checkpointing_gives_the_same_gradient(use_reentrant: bool) -> None:
+    x = random(10)
+
+    def layer(x: Tensor) -> Tensor:
+        return torch_elu.elu(torch_elu.elu(x * 2), 0.5, inplace=True)
+
+    y = checkpoint(layer, x, use_reentrant=use_reentrant)
+    (grad,) = torch.autograd.grad(y.sum(), x) if not use_reentrant else (backward_of(y, x),)
+    assert torch.equal(grad, torch.autograd.grad(layer(x).sum(), x)[0])
+
+
+def backward_of(y: Tensor, x: Tensor) -> Tensor:
+    y.sum().backward()
+    assert x.grad is not None
+    return x.grad
+
+
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
+def test_what_was_saved_is_freed_with_the_graph(keywords: dict[str, object]) -> None:
+    x = random(10) * 1.0
+    y = torch_elu.elu(x, **keywords)
+    memory = [StorageWeakRef(tensor.untyped_storage()) for tensor in (x, y)]
+    del x
+    y.sum().backward()
+    del y
+    assert all(reference.expired() for reference in memory)
+
+
+# Errors of the forward call leave the data as it was
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x[2:5]], ids=["leaf", "view of leaf"])
+def test_in_place_on_a_leaf_is_pytorchs_error_and_writes_nothing(
+    view: Callable[[Tensor], Tensor],
+) -> None:
+    x = random(10)
+    before = x.detach().clone()
+    message = error_of(torch_elu.elu, view(x), inplace=True)
+    assert torch.equal(x.detach(), before)
+    assert x._version == 0
+    assert message == error_of(F.elu, view(random(10)), inplace=True)
+    assert "leaf Variable that requires grad" in message
+
+
+def test_in_place_on_an_unsafe_view_is_pytorchs_error() -> None:
+    messages = [
+        error_of(elu, random(6).clone().chunk(2)[0], inplace=True) for elu in (torch_elu.elu, F.elu)
+    ]
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_in_place_with_a_negative_alpha_is_an_error_of_forward_and_writes_nothing(
+    function: Callable[..., Tensor],
+) -> None:
+    x = random(10) * 1.0
+    before = x.detach().clone()
+    with pytest.raises(
+        RuntimeError, match=f"elu_ keeps its output for backward, .*{NEGATIVE}.*out of place"
+    ):
+        function(x, -0.5, inplace=True)
+    assert torch.equal(x.detach(), before)
+    assert x._version == 0
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_save_output_with_a_negative_alpha_is_an_error_of_forward(
+    function: Callable[..., Tensor],
+) -> None:
+    with pytest.raises(RuntimeError, match=f'elu keeps its output.*{NEGATIVE}.*save="input"'):
+        function(random(10), -0.5, save="output")
+
+
+@pytest.mark.parametrize("keywords", [{"inplace": True}, {"save": "output"}])
+def test_a_negative_alpha_is_no_error_where_no_gradient_is_recorded(
+    keywords: dict[str, object],
+) -> None:
+    x = torch.randn(10)
+    expected = F.elu(x, -0.5)
+    torch.testing.assert_close(torch_elu.elu(x.clone(), -0.5, **keywords), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            torch_elu.elu(x.clone().requires_grad_(), -0.5, **keywords), expected
+        )
+
+
+def test_alpha_zero_may_be_in_place() -> None:
+    x = torch.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    torch_elu.elu(x * 1, 0.0, inplace=True).sum().backward()
+    assert torch.equal(x.grad, torch.tensor([0.0, 0.0, 1.0]))
+
+
+# Changes between forward and backward
+
+
+@pytest.mark.parametrize("change", [torch.zero_, torch_elu.elu, torch_elu.celu])
+def test_a_saved_input_that_was_changed_is_an_error_of_backward(
+    change: Callable[..., Tensor],
+) -> None:
+    x = random(10) * 1
+    y = torch_elu.elu(x)
+    _ = change(x, inplace=True) if change is not torch.zero_ else change(x)
+    assert "modified by an inplace operation" in error_of(y.sum().backward)
+
+
+@pytest.mark.parametrize("keywords", [{"inplace": True}, {"save": "output"}])
+def test_a_saved_output_that_was_changed_is_an_error_of_backward(
+    keywords: dict[str, object],
+) -> None:
+    y = torch_elu.elu(random(10) * 1, **keywords)
+    y.mul_(2)
+    assert "modified by an inplace operation" in error_of(y.sum().backward)
+
+
+def test_in_place_spoils_what_an_earlier_operator_saved() -> None:
+    y = torch.exp(random(10))  # saves its result
+    torch_elu.elu(y, inplace=True)
+    assert "modified by an inplace operation" in error_of(y.sum().backward)
+
+
+def test_save_output_does_not_mind_a_changed_input() -> None:
+    x = random(10)
+    z = x * 1
+    y = torch_elu.elu(z, save="output")
+    z.zero_()
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, torch.autograd.grad(F.elu(x).sum(), x)[0])
+
+
+def test_in_place_counts_as_one_change() -> None:
+    x = torch.randn(10)
+    torch_elu.elu(x, inplace=True)
+    assert x._version == 1
+    y = random(10) * 1
+    torch_elu.elu(y, inplace=True)
+    assert y._version == 1
+
+
+# Backward twice, inference mode, the graph
+
+
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
+def test_backward_twice_needs_retain_graph(keywords: dict[str, object]) -> None:
+    x = random(10)
+    y = torch_elu.elu(x * 1, **keywords).sum()
+    y.backward(retain_graph=True)
+    once = x.grad.clone()
+    y.backward()
+    assert torch.equal(x.grad, 2 * once)
+    assert "second time" in error_of(y.backward)
+
+
+def test_inference_tensors() -> None:
+    with torch.inference_mode():
+        x = torch.randn(10)
+        y = torch_elu.elu(x)
+        assert y.is_inference()
+        torch_elu.elu(y, inplace=True)
+    assert torch_elu.elu(x).is_inference() == F.elu(x).is_inference()
+    assert error_of(torch_elu.elu, x, inplace=True) == error_of(F.elu, x, inplace=True)
+    with torch.inference_mode():
+        assert not torch_elu.elu(random(3)).requires_grad
+
+
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}], ids=str)
+def test_the_result_is_no_view_and_no_leaf(keywords: dict[str, object]) -> None:
+    y = torch_elu.elu(random(10), **keywords)
+    assert not y._is_view()
+    assert not y.is_leaf
+    y.mul_(1)  # may be written to
+    z = random(10) * 1
+    assert torch_elu.elu(z, inplace=True) is z
+
+
+def test_in_place_on_a_tensor_that_does_not_require_grad_inside_of_a_recorded_graph() -> None:
+    weight = random(10)
+    x = torch.randn(10)
+    y = torch_elu.elu(x, inplace=True) * weight
+    y.sum().backward()
+    assert torch.equal(weight.grad, x)
+
+
+def test_detached_and_undefined_gradients() -> None:
+    x = random(10)
+    y, z = torch_elu.elu(x), torch_elu.elu(x).detach()
+    assert not z.requires_grad
+    (grad,) = torch.autograd.grad([y * 0 + z], x, torch.zeros(10), allow_unused=True)
+    assert torch.equal(grad, torch.zeros(10))

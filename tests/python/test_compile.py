@@ -1,0 +1,179 @@
+"""torch.compile, torch.export, make_fx and compiled autograd keep the operator and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch_elu
+from references import SELU, Coefficients, assert_same_bits, celu, exact_slope
+from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.fx.experimental.proxy_tensor import make_fx
+
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
+    "elu(0.3)": (lambda x: torch_elu.elu(x, 0.3), Coefficients(0.3)),
+    "elu, output saved": (lambda x: torch_elu.elu(x, 0.3, save="output"), Coefficients(0.3)),
+    "elu in place": (lambda x: torch_elu.elu(x * 1.0, 0.3, inplace=True), Coefficients(0.3)),
+    "selu": (torch_elu.selu, SELU),
+    "selu in place": (lambda x: torch_elu.selu(x * 1.0, inplace=True), SELU),
+    "celu(0.3)": (lambda x: torch_elu.celu(x, 0.3), celu(0.3)),
+}
+parametrize_functions = pytest.mark.parametrize(
+    ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
+)
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_before() -> Iterator[None]:
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+def operators_in(graph: torch.fx.Graph) -> set[str]:
+    return {str(node.target) for node in graph.nodes if "torch_elu" in str(node.target)}
+
+
+@parametrize_functions
+def test_compiled_in_one_graph_gives_the_same_bits_at_every_size(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(function, backend=counter, dynamic=True, fullgraph=True)
+    for shape in ((3, 5), (4, 7), (6, 2)):
+        x = torch.randn(shape, requires_grad=True)
+        y, expected = compiled(x), function(x)
+        assert_same_bits(y, expected)
+        assert y.stride() == expected.stride()
+        (grad,) = torch.autograd.grad(y.sum(), x)
+        assert_same_bits(grad, torch.autograd.grad(expected.sum(), x)[0])
+        torch.testing.assert_close(grad.double(), exact_slope(x.detach(), c), rtol=1e-6, atol=1e-7)
+    assert counter.frame_count == 1, "recompiled for another size"
+    assert len(operators_in(counter.graphs[0].graph)) == 1
+
+
+@pytest.mark.parametrize(
+    "layout", [lambda x: x.t(), lambda x: x[::2], lambda x: x[:1].expand(4, -1)]
+)
+def test_compiled_keeps_the_strides_of_views(layout: Callable[[Tensor], Tensor]) -> None:
+    def function(x: Tensor) -> Tensor:
+        return torch_elu.elu(layout(x))
+
+    x = torch.randn(6, 8)
+    for dynamic in (False, True):
+        torch.compiler.reset()
+        y = torch.compile(function, backend="aot_eager", dynamic=dynamic, fullgraph=True)(x)
+        assert y.stride() == function(x).stride()
+        assert_same_bits(y, function(x))
+
+
+def test_inductor_trains_a_model_as_eager_does() -> None:
+    model = torch.nn.Sequential(
+        torch.nn.Linear(4, 8),
+        torch_elu.ELU(0.5, inplace=True),
+        torch.nn.Linear(8, 8),
+        torch_elu.SELU(),
+        torch_elu.CELU(2.0),
+    )
+    x = torch.randn(16, 4)
+    expected = torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
+    loss = torch.compile(model, fullgraph=True)(x).square().sum()
+    for grad, other in zip(
+        torch.autograd.grad(loss, list(model.parameters())), expected, strict=True
+    ):
+        torch.testing.assert_close(grad, other)
+
+
+def test_inductor_does_not_overwrite_results_of_in_place_and_out() -> None:
+    def function(x: Tensor, weight: Tensor) -> Tensor:
+        hidden = torch_elu.elu(x @ weight, 0.5, inplace=True)
+        hidden = torch_elu.selu(hidden @ weight, inplace=True)
+        hidden = hidden @ weight
+        out = torch.ops.torch_elu.elu.out(hidden, 0.5, out=torch.empty_like(hidden))
+        return torch.relu(out @ weight)
+
+    x, weight = torch.randn(16, 16), torch.randn(16, 16)
+    compiled = torch.compile(function, fullgraph=True)
+    torch.testing.assert_close(compiled(x, weight), function(x, weight))
+
+
+@pytest.mark.parametrize("keywords", [{"inplace": True}, {"save": "output"}], ids=str)
+def test_negative_alpha_is_an_error_of_the_compiled_forward(keywords: dict[str, object]) -> None:
+    compiled = torch.compile(
+        lambda x: torch_elu.elu(x * 1.0, -0.5, **keywords), backend="aot_eager", fullgraph=True
+    )
+    with pytest.raises(RuntimeError, match="only if alpha, scale and input_scale are >= 0"):
+        compiled(torch.randn(3, requires_grad=True))
+
+
+def test_errors_of_compiled_calls_are_those_of_eager_ones() -> None:
+    compiled = torch.compile(torch_elu.elu, backend="aot_eager")
+    with pytest.raises(Exception, match=r"torch_elu::elu.* not implemented for 'Int'"):
+        compiled(torch.ones(3, dtype=torch.int32))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_export_keeps_the_operators(strict: bool) -> None:
+    model = torch.nn.Sequential(
+        torch_elu.ELU(0.5), torch_elu.SELU(), torch_elu.CELU(2.0, inplace=True)
+    )
+    x = torch.randn(4, 3)
+    batch = torch.export.Dim("batch", min=2, max=64)
+    exported = torch.export.export(model, (x,), dynamic_shapes={"input": {0: batch}}, strict=strict)
+    assert operators_in(exported.graph) == {"torch_elu.elu.default", "torch_elu.elu_.default"}
+    other = torch.randn(9, 3)
+    assert_same_bits(exported.module()(other), model(other))
+    decomposed = exported.run_decompositions()
+    assert any("torch_elu" in name for name in operators_in(decomposed.graph))
+    assert_same_bits(decomposed.module()(other), model(other))
+
+
+@pytest.mark.parametrize("tracing_mode", ["real", "fake", "symbolic"])
+def test_make_fx_traces_forward_and_backward_as_operators(tracing_mode: str) -> None:
+    def gradient(x: Tensor) -> Tensor:
+        (grad,) = torch.autograd.grad(torch_elu.elu(x, 0.3).sum(), x)
+        return grad
+
+    x = torch.randn(5, requires_grad=True)
+    graph = make_fx(gradient, tracing_mode=tracing_mode)(x)
+    assert operators_in(graph.graph) == {"torch_elu.elu.default", "torch_elu.elu_backward.default"}
+    assert_same_bits(graph(x), gradient(x))
+
+
+def test_fx_symbolic_trace_keeps_the_functions() -> None:
+    model = torch.nn.Sequential(torch_elu.ELU(0.5), torch_elu.SELU(), torch_elu.CELU(2.0))
+    x = torch.randn(5)
+    assert_same_bits(torch.fx.symbolic_trace(model)(x), model(x))
+    # A function is seen through __torch_function__, as torch.nn.functional's are.
+    traced = torch.fx.symbolic_trace(lambda x: torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
+    assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [
+        torch_elu.elu,
+        torch_elu.celu,
+    ]
+    assert_same_bits(traced(x), torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
+
+
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
+def test_compiled_autograd_traces_the_backward(keywords: dict[str, object]) -> None:
+    compiled_autograd = pytest.importorskip("torch._dynamo.compiled_autograd")
+    x = torch.randn(50, requires_grad=True)
+
+    def backward() -> Tensor:
+        x.grad = None
+        torch_elu.elu(x * 1.0, 0.3, **keywords).sum().backward()
+        assert x.grad is not None
+        return x.grad
+
+    expected = backward()
+    captured: list[torch.fx.GraphModule] = []
+
+    def compiler(graph: torch.fx.GraphModule) -> Callable[..., object]:
+        captured.append(graph)
+        return torch.compile(graph, backend="eager")
+
+    with compiled_autograd._enable(compiler):
+        result = backward()
+    assert captured, "nothing was compiled"
+    assert_same_bits(result, expected)

@@ -1,0 +1,106 @@
+"""What the docstrings and the README show runs as it stands, and what they quote is there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch_elu
+import torch_elu._library
+import torch_elu.functional
+import torch_elu.modules
+from conftest import RunPython
+
+REPOSITORY = Path(__file__).parents[2]
+README = REPOSITORY / "README.md"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [torch_elu, torch_elu.functional, torch_elu.modules, torch_elu._library],
+    ids=lambda module: module.__name__,
+)
+def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", [n for n in torch_elu.__all__ if callable(getattr(torch_elu, n))])
+def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> None:
+    documentation = getattr(torch_elu, name).__doc__
+    assert ">>> " in documentation
+    if name != "include_paths":
+        assert "math::" in documentation
+        assert "inplace: " in documentation
+
+
+def fenced_blocks(language: str) -> Iterator[tuple[int, str]]:
+    """The first line's number and the text of each block in that language."""
+    opened, first, block = None, 0, []
+    for number, line in enumerate(README.read_text().splitlines(), start=1):
+        if not line.startswith("```"):
+            block.append(line)
+        elif opened is None:
+            opened, first, block = line[3:], number + 1, []
+        else:
+            if opened == language:
+                yield first, "\n".join(block)
+            opened = None
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    list(fenced_blocks("python")),
+    ids=lambda value: f"line {value}" if isinstance(value, int) else "",
+)
+def test_python_in_the_readme_runs_as_it_stands(
+    line: int, code: str, run_python: RunPython
+) -> None:
+    run_python("-W", "ignore", "-c", code)
+
+
+def test_the_readme_has_python_cpp_and_console_blocks() -> None:
+    assert all(list(fenced_blocks(language)) for language in ("python", "cpp", "cmake", "console"))
+
+
+def test_folders_and_files_that_the_readme_lists_exist() -> None:
+    (tree,) = [code for _, code in fenced_blocks("") if "csrc/formula.h" in code]
+    for line in tree.splitlines():
+        for path in re.split(r"  +", line)[0:2]:
+            for name in path.split():
+                if "/" in name and "{" not in name and re.fullmatch(r"[\w./]+", name):
+                    assert (REPOSITORY / name).exists(), name
+
+
+def source_text() -> str:
+    """All sources, with string literals that are continued on the next line joined."""
+    folders = [("csrc", "*.*"), ("python", "*.py"), ("cmake", "*.cmake*")]
+    files = [path for folder, pattern in folders for path in (REPOSITORY / folder).rglob(pattern)]
+    text = "\n".join(
+        path.read_text() for path in [*files, REPOSITORY / "setup.py"] if path.suffix != ".pyc"
+    )
+    text = re.sub(r'"\s*\n\s*f?"', "", text)
+    return text.replace('\\"', '"')
+
+
+def quoted_errors() -> list[str]:
+    section = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.*?)`", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", quoted_errors())
+def test_errors_that_the_readme_explains_are_in_the_sources(message: str) -> None:
+    if message.startswith("Unknown builtin op"):
+        return  # PyTorch's
+    source = source_text()
+    # What the message fills in is shown as ..., 2.x or a type's name.
+    fixed = re.split(r"\.\.\.|2\.[xy]|'Int'|\bfloat,|torch_elu::elu(?=\")|\(|\)", message)
+    fragments = [fragment.strip(" ,") for fragment in fixed if len(fragment.strip(" ,")) > 5]
+    assert fragments
+    for fragment in fragments:
+        assert fragment in source

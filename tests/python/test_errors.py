@@ -1,0 +1,128 @@
+"""Mistakes raise the errors that torch.nn.functional.elu raises, and name the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from references import Coefficients, exact_value
+from torch import Tensor
+
+ops = torch.ops.torch_elu
+
+UNSUPPORTED = {
+    torch.int8: "Char",
+    torch.uint8: "Byte",
+    torch.int32: "Int",
+    torch.int64: "Long",
+    torch.bool: "Bool",
+    torch.complex64: "ComplexFloat",
+    torch.complex128: "ComplexDouble",
+    torch.float8_e4m3fn: "Float8_e4m3fn",
+}
+CALLS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "elu": ("elu", torch_elu.elu),
+    "selu": ("elu", torch_elu.selu),
+    "celu": ("elu", torch_elu.celu),
+    "elu in place": ("elu_", lambda x: torch_elu.elu(x, inplace=True)),
+    "elu.out": ("elu.out", lambda x: ops.elu.out(x, out=torch.empty_like(x))),
+    "elu_backward": ("elu_backward", lambda x: ops.elu_backward(x, 1, 1, 1, False, x)),
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize(("dtype", "name"), UNSUPPORTED.items(), ids=UNSUPPORTED.values())
+@pytest.mark.parametrize(("operator", "call"), CALLS.values(), ids=CALLS.keys())
+def test_other_dtypes_raise_not_implemented_naming_operator_and_dtype(
+    operator: str, call: Callable[[Tensor], Tensor], dtype: torch.dtype, name: str, device: str
+) -> None:
+    for numel in (0, 3):
+        x = torch.zeros(numel).to(dtype).to(device)
+        with pytest.raises(
+            NotImplementedError, match=f"\"torch_elu::{operator}\" not implemented for '{name}'"
+        ):
+            call(x)
+
+
+@pytest.mark.parametrize("dtype", UNSUPPORTED, ids=UNSUPPORTED.values())
+def test_pytorch_raises_the_same_type_for_other_dtypes(dtype: torch.dtype) -> None:
+    with pytest.raises(NotImplementedError):
+        F.elu(torch.zeros(3).to(dtype))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_elu_backward_of_different_dtypes_is_an_error(device: str) -> None:
+    grad_output, x = torch.ones(3, device=device), torch.ones(3, device=device, dtype=torch.float64)
+    with pytest.raises(
+        RuntimeError, match="elu_backward expected grad_output to have the dtype of self_or_result"
+    ):
+        ops.elu_backward(grad_output, 1, 1, 1, False, x)
+
+
+def test_elu_backward_of_shapes_that_do_not_broadcast_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="must match"):
+        ops.elu_backward(torch.ones(3), 1, 1, 1, False, torch.ones(4))
+
+
+def test_celu_of_alpha_zero_is_pytorchs_error() -> None:
+    for function in (F.celu, torch_elu.celu, torch.jit.script(torch_elu.celu)):
+        with pytest.raises((RuntimeError, torch.jit.Error), match="alpha cannot be 0 for CELU"):
+            function(torch.ones(3), 0.0)
+
+
+WRONG_ARGUMENTS: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
+    "no arguments": ((), {}),
+    "a list": (([1.0, 2.0],), {}),
+    "a number": ((1.0,), {}),
+    "None": ((None,), {}),
+    "alpha a string": ((torch.ones(3), "a"), {}),
+    "alpha None": ((torch.ones(3), None), {}),
+    "alpha a vector": ((torch.ones(3), torch.ones(2)), {}),
+    "alpha that requires grad": ((torch.ones(3), torch.tensor(1.0, requires_grad=True)), {}),
+    "unknown keyword": ((torch.ones(3),), {"beta": 1.0}),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords"), WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS.keys()
+)
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(torch_elu.elu, F.elu), (torch_elu.celu, F.celu)], ids=["elu", "celu"]
+)
+def test_wrong_arguments_raise_pytorchs_type_of_error(
+    ours: Callable[..., Tensor],
+    theirs: Callable[..., Tensor],
+    arguments: tuple[object, ...],
+    keywords: dict[str, object],
+) -> None:
+    for function in (theirs, ours):
+        with pytest.raises(TypeError):
+            function(*arguments, **keywords)
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_save_takes_two_words(function: Callable[..., Tensor]) -> None:
+    with pytest.raises(ValueError, match='save must be "input" or "output", but got "result"'):
+        function(torch.ones(3), save="result")
+    with pytest.raises(TypeError):
+        function(torch.ones(3), 1.0, False, "input")  # by keyword only
+
+
+ALPHAS = {
+    "int": 2,
+    "bool": True,
+    "0-dim tensor": torch.tensor(2.0),
+    "0-dim integer tensor": torch.tensor(2),
+    "numpy float32": torch.tensor(2.0).numpy()[()],
+}
+
+
+@pytest.mark.parametrize("alpha", ALPHAS.values(), ids=ALPHAS.keys())
+def test_alpha_may_be_whatever_pytorch_takes_as_a_number(alpha: float) -> None:
+    x = torch.linspace(-3, 3, 13, dtype=torch.float64)
+    exact = exact_value(x, Coefficients(float(alpha)))
+    torch.testing.assert_close(torch_elu.elu(x, alpha), exact)
+    torch.testing.assert_close(F.elu(x, alpha), exact)

@@ -1,0 +1,165 @@
+"""Shape, strides and dtype of the result are those of torch.nn.functional.elu."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from hypothesis import given, settings
+from layouts import LAYOUTS, Dense, views
+from references import DTYPES, Coefficients, exact_slope, exact_value
+from torch import Tensor
+
+parametrize_layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+parametrize_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def random_values(dtype: torch.dtype, device: str = "cpu") -> Dense:
+    return lambda *shape: torch.randn(shape, dtype=torch.float64).mul(3).to(device, dtype)
+
+
+def assert_same_layout(actual: Tensor, expected: Tensor) -> None:
+    assert (actual.shape, actual.stride()) == (expected.shape, expected.stride())
+    assert (actual.dtype, actual.device) == (expected.dtype, expected.device)
+    assert actual.storage_offset() == expected.storage_offset()
+
+
+def assert_close(actual: Tensor, exact: Tensor) -> None:
+    eps = torch.finfo(actual.dtype).eps
+    torch.testing.assert_close(actual.double(), exact.double(), rtol=2 * eps, atol=0)
+
+
+@parametrize_dtypes
+@parametrize_layouts
+def test_result_has_pytorchs_layout_and_the_right_values(
+    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+) -> None:
+    x = layout(random_values(dtype))
+    y = torch_elu.elu(x, 0.5)
+    assert_same_layout(y, F.elu(x, 0.5))
+    assert_close(y, exact_value(x, Coefficients(0.5)))
+
+
+@parametrize_layouts
+def test_meta_tensors_get_the_layout_of_real_ones(layout: Callable[[Dense], Tensor]) -> None:
+    x = layout(random_values(torch.float32, "meta"))
+    y = torch_elu.elu(x)
+    assert y.device.type == "meta"
+    assert_same_layout(
+        y, torch.empty_like(torch_elu.elu(layout(random_values(torch.float32))), device="meta")
+    )
+
+
+@parametrize_dtypes
+@parametrize_layouts
+def test_gradient_is_right_for_every_layout(
+    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+) -> None:
+    x = layout(random_values(dtype)).detach().requires_grad_()
+    y = torch_elu.elu(x, 0.5)
+    y.backward(torch.ones_like(y))
+    assert x.grad is not None
+    assert x.grad.dtype == dtype
+    assert_close(x.grad, exact_slope(x.detach(), Coefficients(0.5)))
+
+
+@parametrize_layouts
+def test_in_place_writes_through_every_layout_as_pytorch_does(
+    layout: Callable[[Dense], Tensor],
+) -> None:
+    def outcome(function: Callable[..., Tensor]) -> Tensor | str:
+        torch.manual_seed(1)
+        x = layout(random_values(torch.float64))
+        try:
+            result = function(x, 0.5, inplace=True)
+        except RuntimeError as error:
+            return str(error)
+        assert result is x
+        base = x if x._base is None else x._base
+        return base.clone()
+
+    ours, theirs = outcome(torch_elu.elu), outcome(F.elu)
+    if isinstance(theirs, str):
+        assert ours == theirs
+        assert "more than one element of the written-to tensor" in theirs
+    else:
+        assert isinstance(ours, Tensor)
+        torch.testing.assert_close(ours, theirs, rtol=4e-16, atol=0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(view=views())
+def test_random_views_give_pytorchs_layout(view: Callable[[Tensor], Tensor]) -> None:
+    x = view(torch.linspace(-5, 5, 5000, dtype=torch.float64))
+    y = torch_elu.elu(x, 0.5)
+    assert_same_layout(y, F.elu(x, 0.5))
+    assert_close(y, exact_value(x, Coefficients(0.5)))
+
+    x_meta = view(torch.empty(5000, device="meta"))
+    assert torch_elu.elu(x_meta).stride() == y.stride()
+
+
+@settings(max_examples=200, deadline=None)
+@given(view=views(), of_grad=views())
+def test_backward_broadcasts_random_views(
+    view: Callable[[Tensor], Tensor], of_grad: Callable[[Tensor], Tensor]
+) -> None:
+    x = view(torch.linspace(-5, 5, 5000, dtype=torch.float64))
+    grad_output = of_grad(torch.linspace(1, 2, 5000, dtype=torch.float64))
+    try:
+        shape = torch.broadcast_shapes(x.shape, grad_output.shape)
+    except RuntimeError:  # as many random pairs have it
+        return
+    result = torch.ops.torch_elu.elu_backward(grad_output, 0.5, 1, 1, False, x)
+    assert result.shape == shape
+    assert_close(result, grad_output * exact_slope(x, Coefficients(0.5)))
+
+    on_meta = torch.ops.torch_elu.elu_backward(
+        of_grad(torch.empty(5000, device="meta")),
+        0.5,
+        1,
+        1,
+        False,
+        view(torch.empty(5000, device="meta")),
+    )
+    assert (on_meta.shape, on_meta.stride()) == (result.shape, result.stride())
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride"),
+    [
+        ((2**31 + 5,), (1,)),
+        ((2**16, 2**16), (1, 2**16)),
+        ((2**20, 2, 2**12), (2**13, 1, 2)),
+        ((3, 2**31), (2**32, 2)),
+        ((2**33,), (0,)),
+    ],
+)
+def test_layout_of_more_than_2_to_the_31_elements(
+    shape: tuple[int, ...], stride: tuple[int, ...]
+) -> None:
+    x = torch.empty_strided(shape, stride, device="meta", dtype=torch.bfloat16)
+    assert_same_layout(torch_elu.elu(x), F.elu(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inplace", [False, True])
+def test_values_of_more_than_2_to_the_31_elements(inplace: bool) -> None:
+    needed = 9 if inplace else 14
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    if free < needed:
+        pytest.skip(f"needs {needed} GiB of free memory, and there are {free:.1f}")
+    numel = 2**31 + 1021
+    pattern = torch.linspace(-12, 3, 509).half()  # a prime, so that no place in a vector repeats
+    x = pattern.repeat(numel // 509 + 1)[:numel]
+    y = torch_elu.elu(x, inplace=inplace)
+    del x
+    expected = torch_elu.elu(pattern)
+    whole = y[: numel // 509 * 509].view(-1, 509)
+    for chunk in whole.split(2**16):
+        assert torch.equal(chunk, expected.expand_as(chunk))
+    assert torch.equal(y[-(numel % 509) :], expected[: numel % 509])

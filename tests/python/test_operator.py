@@ -1,0 +1,120 @@
+"""The registration: schemas, dispatch keys, opcheck, and what other kinds of tensors get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+import torch_elu
+from layouts import LAYOUTS, Dense
+from references import DTYPES, SELU
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.library import opcheck
+
+ops = torch.ops.torch_elu
+parametrize_layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+
+
+def dense(dtype: torch.dtype = torch.float32) -> Dense:
+    return lambda *shape: torch.randn(shape, dtype=dtype)
+
+
+def operands(
+    x: Tensor,
+) -> Iterator[tuple[torch._ops.OpOverload, tuple[object, ...], dict[str, object]]]:
+    yield ops.elu.default, (x, 0.3), {}
+    yield ops.elu.default, (x, *SELU), {"save_output": True}
+    yield ops.elu.out, (x.detach(), 0.3), {"out": torch.empty_like(x.detach())}
+    yield ops.elu_backward.default, (torch.randn_like(x), *SELU, False, x), {}
+    yield ops.elu_backward.default, (torch.randn_like(x).requires_grad_(), *SELU, True, x), {}
+
+
+@parametrize_layouts
+def test_opcheck_passes_for_every_layout(layout: Callable[[Dense], Tensor]) -> None:
+    x = layout(dense()).detach()
+    without_compiling = ("test_schema", "test_autograd_registration", "test_faketensor")
+    if torch._debug_has_internal_overlap(x) == 0:
+        clone = x.clone(memory_format=torch.preserve_format)
+        opcheck(ops.elu_.default, (clone, 0.3), test_utils=without_compiling)
+    for op, arguments, keywords in operands(x.requires_grad_()):
+        opcheck(op, arguments, keywords, test_utils=without_compiling)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_opcheck_passes_for_every_dtype(dtype: torch.dtype) -> None:
+    x = dense(dtype)(3, 4)
+    opcheck(ops.elu_.default, (x.clone(), 0.3))
+    for op, arguments, keywords in operands(x.requires_grad_()):
+        opcheck(op, arguments, keywords)
+
+
+SCHEMAS = [
+    ("elu", torch.ops.aten.elu.default, ops.elu.default, {"save_output": False}),
+    ("elu_", torch.ops.aten.elu_.default, ops.elu_.default, {}),
+    ("elu.out", torch.ops.aten.elu.out, ops.elu.out, {}),
+    ("elu_backward", torch.ops.aten.elu_backward.default, ops.elu_backward.default, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "theirs", "ours", "more"), SCHEMAS, ids=[s[0] for s in SCHEMAS])
+def test_schema_mirrors_atens(
+    name: str, theirs: torch._ops.OpOverload, ours: torch._ops.OpOverload, more: dict[str, object]
+) -> None:
+    def arguments(op: torch._ops.OpOverload) -> list[object]:
+        return [
+            (
+                a.name,
+                str(a.type),
+                a.default_value,
+                a.kwarg_only,
+                a.alias_info and a.alias_info.is_write,
+            )
+            for a in op._schema.arguments
+        ]
+
+    expected = arguments(theirs) + [
+        (name, "bool", value, True, None) for name, value in more.items()
+    ]
+    assert arguments(ours) == expected
+    assert [str(r.type) for r in ours._schema.returns] == ["Tensor"]
+    assert [bool(r.alias_info) for r in ours._schema.returns] == [
+        bool(r.alias_info) for r in theirs._schema.returns
+    ]
+    assert ours._schema.is_mutable == theirs._schema.is_mutable
+
+
+def test_schema_is_the_documented_one() -> None:
+    assert str(ops.elu.default._schema) == (
+        "torch_elu::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1, *, "
+        "bool save_output=False) -> Tensor"
+    )
+    assert set(ops.elu.overloads()) == {"default", "out"}
+
+
+@pytest.mark.parametrize(
+    "op", [ops.elu.default, ops.elu_.default, ops.elu.out, ops.elu_backward.default], ids=str
+)
+def test_operators_are_tagged_pointwise_and_ready_for_compile(op: torch._ops.OpOverload) -> None:
+    assert torch.Tag.pointwise in op.tags
+    assert torch.Tag.pt2_compliant_tag in op.tags
+
+
+@pytest.mark.parametrize(
+    "key", ["CPU", "Meta", "Autograd", "FuncTorchBatched", "CompositeExplicitAutograd"]
+)
+@pytest.mark.parametrize("name", ["elu", "elu_", "elu_backward"])
+def test_every_operator_has_a_kernel_for_every_key(name: str, key: str) -> None:
+    assert torch._C._dispatch_has_kernel_for_dispatch_key(f"torch_elu::{name}", key)
+
+
+def test_fake_tensors_get_layout_and_device_of_real_ones() -> None:
+    for name, layout in LAYOUTS.items():
+        real = layout(dense())
+        stride_of_result = torch_elu.elu(real).stride()
+        with FakeTensorMode(allow_non_fake_inputs=False) as mode:
+            y = torch_elu.elu(mode.from_tensor(real))
+            assert (y.shape, y.stride(), y.device) == (real.shape, stride_of_result, real.device), (
+                name
+            )

@@ -1,0 +1,180 @@
+"""The installed package: its paths, its report for bugs, one sentence where loading fails."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch_elu
+from conftest import RunPython
+
+PACKAGE = Path(torch_elu.__file__).parent
+
+
+def test_version_is_that_of_version_txt(repository: Path) -> None:
+    version = (repository / "version.txt").read_text().strip()
+    assert torch_elu.__version__ == torch.ops.torch_elu.version() == version
+
+
+def test_paths_lead_to_library_headers_and_cmake_package() -> None:
+    assert Path(torch_elu.library_path).is_file()
+    assert torch_elu.library_path in torch.ops.loaded_libraries
+    for folder in torch_elu.include_paths():
+        assert Path(folder, "torch_elu", "torch_elu.h").is_file()
+    assert list(Path(torch_elu.cmake_prefix_path).rglob("TorchELUConfig.cmake"))
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_library_is_free_of_python() -> None:
+    readelf, nm = shutil.which("readelf"), shutil.which("nm")
+    if readelf is None or nm is None:
+        pytest.skip("neither readelf nor nm is here")
+    dynamic = subprocess.check_output([readelf, "-d", torch_elu.library_path], text=True)
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
+    assert "libtorch_cpu.so" in needed
+    assert not [name for name in needed if "python" in name]
+    symbols = subprocess.check_output(
+        [nm, "-D", "--undefined-only", torch_elu.library_path], text=True
+    )
+    assert not re.findall(r" _?Py[A-Z_]\w*", symbols)
+
+
+def test_library_exports_nothing_but_its_own_functions() -> None:
+    nm = shutil.which("nm")
+    if nm is None:
+        pytest.skip("nm is not here")
+    symbols = subprocess.check_output(
+        [nm, "-D", "-C", "--defined-only", torch_elu.library_path], text=True
+    )
+    strong = re.findall(r"^[0-9a-f]+ [TDB] (.*)$", symbols, re.MULTILINE)
+    assert strong
+    assert [name for name in strong if "torch_elu::" not in name] == []
+
+
+def test_module_prints_what_a_bug_report_needs(run_python: RunPython) -> None:
+    output = run_python("-m", "torch_elu").stdout
+    for field, value in {
+        "torch_elu": torch_elu.__version__,
+        "library": torch_elu.library_path,
+        "PyTorch": torch.__version__,
+        "built with PyTorch": ".".join(torch.__version__.split(".")[:2]),
+        "CPU instruction set": torch.ops.torch_elu.cpu_capability(),
+        "CPU threads": "",
+        "Python": "",
+        "system": "",
+        "GPU": "",
+        "built with compiler": "",
+        "CUDA kernels": torch.ops.torch_elu.cuda_version() or "not built",
+    }.items():
+        assert re.search(rf"^{field}: +.*{re.escape(value)}", output, re.MULTILINE), field
+
+
+# Loading fails
+
+
+def copy_of_package(folder: Path) -> Path:
+    return Path(
+        shutil.copytree(PACKAGE, folder / "torch_elu", ignore=shutil.ignore_patterns("__pycache__"))
+    )
+
+
+def pretend_another_torch(package: Path) -> None:
+    build_info = package / "_build_info.py"
+    text = build_info.read_text()
+    changed = re.sub(r'^torch_version = ".*"', 'torch_version = "1.13.1"', text, flags=re.MULTILINE)
+    assert changed != text
+    build_info.write_text(changed)
+
+
+def delete_library(package: Path) -> None:
+    (package / "lib" / "libtorch_elu.so").unlink()
+
+
+def delete_build(package: Path) -> None:
+    (package / "_build_info.py").unlink()
+
+
+def overwrite_library(package: Path) -> None:
+    (package / "lib" / "libtorch_elu.so").write_text("not a library")
+
+
+REBUILD = (
+    "run `pip install --no-build-isolation --no-deps --force-reinstall .` in the source folder"
+)
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "another torch": (
+        pretend_another_torch,
+        "was built for PyTorch 1.13, but PyTorch {torch} is installed: {rebuild}",
+    ),
+    "no library": (
+        delete_library,
+        "torch_elu's library {package}/lib/libtorch_elu.so is missing: {rebuild}",
+    ),
+    "not built": (delete_build, "torch_elu in {package} has not been built: {rebuild}"),
+    "broken library": (overwrite_library, "library {package}/lib/libtorch_elu.so cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_damaged_package_says_what_to_run(
+    damage: Callable[[Path], None], message: str, tmp_path: Path, run_python: RunPython
+) -> None:
+    package = copy_of_package(tmp_path / "packages")
+    damage(package)
+    result = run_python("-c", "import torch_elu", path=package.parent, check=False)
+    assert result.returncode == 1
+    sentence = result.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("ImportError: ")
+    assert (
+        message.format(torch=torch.__version__, package=package.resolve(), rebuild=REBUILD)
+        in sentence
+    )
+    assert REBUILD in sentence
+
+
+def test_the_source_tree_says_that_it_is_not_built(repository: Path, run_python: RunPython) -> None:
+    result = run_python("-c", "import torch_elu", path=repository / "python", check=False)
+    assert (
+        f"torch_elu in {repository / 'python' / 'torch_elu'} has not been built: {REBUILD}"
+        in result.stderr
+    )
+
+
+def test_a_second_copy_of_the_library_is_named(tmp_path: Path, run_python: RunPython) -> None:
+    other = tmp_path / "other" / "libtorch_elu.so"
+    other.parent.mkdir()
+    shutil.copy(torch_elu.library_path, other)
+    script = f"import torch; torch.ops.load_library({str(other)!r}); import torch_elu"
+    result = run_python("-c", script, check=False)
+    assert result.returncode == 1
+    sentence = result.stderr.strip().splitlines()[-1]
+    assert sentence.startswith(
+        "ImportError: A second copy of torch_elu's library is already loaded"
+    )
+    assert str(other) in sentence
+    assert torch_elu.library_path in sentence
+
+
+def test_loading_the_right_library_first_is_fine(run_python: RunPython) -> None:
+    run_python(
+        "-c",
+        f"import torch; torch.ops.load_library({torch_elu.library_path!r}); "
+        "torch.ops.torch_elu.elu(torch.ones(3)); import torch_elu; torch_elu.elu(torch.ones(3))",
+    )
+
+
+def test_the_library_alone_runs_a_scripted_model(tmp_path: Path, run_python: RunPython) -> None:
+    path = tmp_path / "model.pt"
+    torch.jit.script(torch_elu.ELU(0.5)).save(str(path))
+    script = (
+        f"import sys, torch; torch.ops.load_library({torch_elu.library_path!r}); "
+        f"print(torch.jit.load({str(path)!r})(torch.tensor([-1.0, 2.0])).tolist()); "
+        "assert 'torch_elu' not in sys.modules"
+    )
+    printed = run_python("-W", "ignore", "-c", script).stdout
+    assert printed.strip() == str(torch_elu.elu(torch.tensor([-1.0, 2.0]), 0.5).tolist())
