@@ -1,8 +1,9 @@
 """Make the constants of csrc/coefficients.h, or, with --check, compare them with the file.
 
-The polynomial: expm1(r) = r + r^2 q(r) on |r| <= ln2 / 2, with the largest error as small as the degree
-allows (Remez exchange), the coefficients then rounded to the number type. Errors for r > 0 count a sixth:
-they only come with n < 0, so scaled by 1/2 or less, and beside results whose last place is worth more.
+The polynomial: expm1(r) = r + r^2 q(r) on |r| <= ln2 / 2, with the largest error as small as the
+degree allows (Remez exchange), the coefficients then rounded to the number type. Errors for r > 0
+count a sixth: they only come with n < 0, so scaled by 1/2 or less, and beside results whose last
+place is worth more.
 """
 
 import argparse
@@ -22,13 +23,13 @@ REACH = LN2 / 2 * (1 + mpf(2) ** -16)
 NUMBERS = {"float": (24, 5, 16), "double": (53, 10, 41)}
 
 
-def rounded(value, bits):
+def rounded(value: mpf, bits: int) -> mpf:
     """The nearest number with so many significand bits."""
     with mpmath.workprec(bits):
         return +value
 
 
-def hexadecimal(value, suffix):
+def hexadecimal(value: mpf, suffix: str) -> str:
     """The C++ literal of a number that a double holds exactly."""
     text = float(value).hex()
     assert mpf(float(value)) == value
@@ -40,20 +41,21 @@ def hexadecimal(value, suffix):
 class Fit:
     """Weighted minimax fit: Remez exchange on a grid over both sides of zero."""
 
-    def __init__(self, count, points=300):
+    def __init__(self, count: int, points: int = 300) -> None:
         half = [REACH * (1 - mpmath.cos(mpmath.pi * k / points)) / 2 for k in range(1, points + 1)]
         self.grid = [-r for r in reversed(half)] + half
         self.target = [(mpmath.expm1(r) - r) / r**2 for r in self.grid]
         self.weight = [r**2 * (1 if r < 0 else mpf(1) / 6) for r in self.grid]
         self.coefficients = self.exchange(count)
 
-    def errors(self, coefficients):
+    def errors(self, coefficients: list[mpf]) -> list[mpf]:
         """Errors of expm1, weighted."""
         highest_first = coefficients[::-1]
-        points = zip(self.grid, self.target, self.weight)
+        points = zip(self.grid, self.target, self.weight, strict=True)
         return [w * (mpmath.polyval(highest_first, r) - t) for r, t, w in points]
 
-    def exchange(self, count):
+    def exchange(self, count: int) -> list[mpf]:
+        """The coefficients whose extreme errors are all equal, which makes the largest smallest."""
         size = len(self.grid)
         at = [
             round((1 - mpmath.cos(mpmath.pi * k / count)) / 2 * (size - 1))
@@ -74,9 +76,9 @@ class Fit:
             at = self.extremes(errors, count + 1)
 
     @staticmethod
-    def extremes(errors, count):
+    def extremes(errors: list[mpf], count: int) -> list[int]:
         """The largest error of each run of equal sign, cut to `count` of them from the ends."""
-        found = []
+        found: list[int] = []
         for index, error in enumerate(errors):
             if found and (errors[found[-1]] > 0) == (error > 0):
                 if abs(error) > abs(errors[found[-1]]):
@@ -88,13 +90,13 @@ class Fit:
         return found
 
 
-def constants(name):
-    """Name -> literal, as in coefficients.h, and the polynomial's error bounds below and above zero."""
+def constants(name: str) -> tuple[dict[str, str], tuple[mpf, mpf]]:
+    """Name -> literal, as in coefficients.h; the polynomial's error bounds below and above zero."""
     bits, count, high_bits = NUMBERS[name]
     suffix = "f" if name == "float" else ""
     fit = Fit(count)
     coefficients = [rounded(coefficient, bits) for coefficient in fit.coefficients]
-    errors = list(zip(fit.grid, map(abs, fit.errors(coefficients))))
+    errors = list(zip(fit.grid, map(abs, fit.errors(coefficients)), strict=True))
     bounds = max(e for r, e in errors if r < 0), 6 * max(e for r, e in errors if r > 0)
     ln2_high = rounded(LN2, high_bits)
     made = {
@@ -106,14 +108,15 @@ def constants(name):
     return made, bounds
 
 
-def saturation(name):
+def saturation(name: str) -> dict[str, mpf]:
     """The points from which on the value is -alpha and 2^32 times the slope is zero."""
     bits = NUMBERS[name][0]
     smallest = {"float": -149, "double": -1074}[name]
     return {"value_saturates": -(bits + 1) * LN2, "slope_saturates": (smallest - 1 - 32) * LN2}
 
 
-def main():
+def main() -> int:
+    """Makes, prints and, if asked to, compares them; returns the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -122,7 +125,7 @@ def main():
     header = (pathlib.Path(__file__).parent.parent / "csrc" / "coefficients.h").read_text()
     wrong = []
     for name in NUMBERS:
-        block = re.search(rf"struct Constants<{name}> {{(.*?)\n}};", header, re.DOTALL)[1]
+        block = re.findall(rf"struct Constants<{name}> {{(.*?)\n}};", header, re.DOTALL)[0]
         # Lists on one line, without the comma that may end them.
         found = {
             key: re.sub(r",?\s*}$", "", re.sub(r"\s+", " ", value).strip("{ "))

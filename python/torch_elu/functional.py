@@ -52,7 +52,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     tensor([0.1839, 0.5000, 1.0000])
     """
     if has_torch_function_unary(input):
-        return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
+        return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_compiling():
         return _elu_of_operators(input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
@@ -79,7 +79,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([-1.1113,  0.0000,  2.1014])
     """
     if has_torch_function_unary(input):
-        return handle_torch_function(selu, (input,), input, inplace=inplace)  # type: ignore[no-any-return]
+        return handle_torch_function(selu, (input,), input, inplace=inplace)
     if is_compiling():
         return _selu_of_operators(input, inplace)
     return _C.selu(input, inplace)
@@ -109,7 +109,7 @@ def celu(
     tensor([-0.4323,  0.0000,  2.0000])
     """
     if has_torch_function_unary(input):
-        return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)  # type: ignore[no-any-return]
+        return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_compiling():
         return _celu_of_operators(input, alpha, inplace, save)
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
