@@ -1,0 +1,1 @@
+"""How fast torch_elu is: ``python -m benchmarks.activations``; kernels.cpp for bare kernels."""

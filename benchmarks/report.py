@@ -1,0 +1,114 @@
+"""The results as Markdown tables and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from .goals import Verdict
+from .timing import Results, Samples
+
+METHOD = """\
+Each time is the minimum of all samples, contenders in turn, on one pinned thread where nothing else
+is said. Inputs are normally distributed. Outputs exist beforehand, but for torch_elu's backward and
+where no `out=` is named in backward, which allocate theirs, and for calls and training steps."""
+
+
+def format_table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table, padded so that it reads as plain text too."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join("| " + " | ".join(map(str.ljust, cells, widths)) + " |" for cells in lines)
+
+
+def format_time(samples: Samples | None) -> str:
+    """Three digits, and a mark if there are two moods."""
+    if samples is None:
+        return ""
+    value = samples.minimum
+    digits = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}{' *' if samples.moods else ''}"
+
+
+def format_group(results: Results, group: str, unit: str) -> str:
+    """The minima of all cases of a group, a column for each contender."""
+    cases = [case for case in results if case.group == group]
+    contenders = list(dict.fromkeys(name for case in cases for name in results[case]))
+    rows = [
+        [case.name, *(format_time(results[case].get(name)) for name in contenders)]
+        for case in cases
+    ]
+    return f"{group}, {unit}:\n\n{format_table(['', *contenders], rows)}"
+
+
+def format_moods(results: Results) -> str:
+    """Which contenders had two moods, or were disturbed."""
+    lines = [
+        f"- {case.key}: {name} took {moods.fast:.3g} or {moods.slow:.3g} {case.unit}, "
+        f"the slow time in {moods.share:.0%} of its samples"
+        for case, of_case in results.items()
+        for name, samples in of_case.items()
+        if (moods := samples.moods)
+    ]
+    if not lines:
+        return "No contender's times fall into two groups."
+    heading = (
+        "* Two moods: these times fall into two groups. Ratios count the fast one; if only that of "
+        "a group was seen, repeat."
+    )
+    return "\n".join([heading, "", *lines])
+
+
+def format_goal(verdict: Verdict) -> list[str]:
+    """What was to be reached, and whether it was."""
+    if verdict.measured is None:
+        return [verdict.goal, "", "not measured: a contender is missing"]
+    reached = "reached" if verdict.reached else "NOT reached"
+    return [verdict.goal, f"{verdict.measured:.2f}", reached]
+
+
+def format_goals(verdicts: list[Verdict]) -> str:
+    """A row for each goal."""
+    table = format_table(["goal", "measured", ""], list(map(format_goal, verdicts)))
+    return f"Goals:\n\n{table}"
+
+
+def format_report(machine: dict[str, str], results: Results, verdicts: list[Verdict]) -> str:
+    """Machine, tables, moods and goals."""
+    groups = dict.fromkeys((case.group, case.unit) for case in results)
+    return "\n\n".join(
+        [
+            "\n".join(f"{name}: {value}" for name, value in machine.items()),
+            METHOD,
+            *(format_group(results, *group) for group in groups),
+            format_moods(results),
+            *([format_goals(verdicts)] if verdicts else []),
+        ]
+    )
+
+
+def to_json(
+    machine: dict[str, str], settings: dict[str, Any], results: Results, verdicts: list[Verdict]
+) -> str:
+    """Everything, with the sorted samples."""
+    cases = [
+        {
+            "group": case.group,
+            "name": case.name,
+            "unit": case.unit,
+            **case.facts,
+            "contenders": {
+                name: {
+                    "minimum": samples.minimum,
+                    "moods": samples.moods and samples.moods._asdict(),
+                    "samples": sorted(samples),
+                }
+                for name, samples in of_case.items()
+            },
+        }
+        for case, of_case in results.items()
+    ]
+    goals = [dataclasses.asdict(verdict) for verdict in verdicts]
+    document = {"machine": machine, "settings": settings, "cases": cases, "goals": goals}
+    return json.dumps(document, indent=1)
