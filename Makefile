@@ -1,7 +1,7 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
 # make lint    ruff, mypy, clang-format, clang-tidy
-# make exhaustive  every float32 and every half against wider arithmetic (an hour on 2 cores)
+# make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make bench   the benchmark, with its table, JSON and pictures in build/bench
 # make build   only the set-up: .venv with PyTorch and this package installed in it
@@ -26,15 +26,16 @@ BUILD := build
 # The tools of .venv come first: cmake and ninja need not be on the machine.
 export PATH := $(BIN):$(PATH)
 
-SOURCES := $(shell find csrc cmake python -type f -not -path '*/__pycache__/*') \
+SOURCES := $(shell find csrc cmake python/torch_elu -type f \
+             -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|py\|pyi\|typed\)' -not -name _build_info.py) \
            CMakeLists.txt setup.py pyproject.toml version.txt README.md LICENSE
 # Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
 CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
 TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
-BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)
+BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest exhaustive arm test-without-cuda lint format clean
+.PHONY: build demo test pytest ctest bench exhaustive arm test-without-cuda lint format clean
 
 build: $(BUILD_STAMP)
 
@@ -51,7 +52,7 @@ $(TOOLS_STAMP): pyproject.toml | $(TORCH_STAMP)
 	touch $@
 
 $(BUILD_STAMP): $(TORCH_STAMP) $(TOOLS_STAMP) $(SOURCES)
-	rm -f $(VENV)/.installed-*
+	rm -rf $(VENV)/.installed-* $(BUILD)/lib.*
 	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
 	touch $@
 
@@ -67,6 +68,9 @@ ctest: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
+
+bench: build
+	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench
 
 exhaustive: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python

@@ -48,11 +48,12 @@ class CMakeBuild(build_ext):
         if cmake is None:
             sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")
         package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
-        build = Path(
-            os.environ.get("TORCH_ELU_BUILD_DIR", Path(self.build_temp) / "cmake")
-        ).resolve()
+        # Objects of another PyTorch must not be taken for up to date.
+        default = Path(self.build_temp) / f"torch-{torch.__version__}"
+        build = Path(os.environ.get("TORCH_ELU_BUILD_DIR", default)).resolve()
         configure = [
             cmake,
+            "--fresh",  # a compiler or a CUDA toolkit may have come since
             f"-S{ROOT}",
             f"-B{build}",
             f"-DCMAKE_INSTALL_PREFIX={package}",
@@ -66,6 +67,8 @@ class CMakeBuild(build_ext):
         subprocess.run(configure, check=True)
         jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
         subprocess.run([cmake, "--build", str(build), "--parallel", jobs], check=True)
+        for installed in ("include", "lib", "share"):  # of an earlier build
+            shutil.rmtree(package / installed, ignore_errors=True)
         subprocess.run([cmake, "--install", str(build)], check=True)
 
 

@@ -40,12 +40,12 @@ if(NOT TORCH_ELU_CUDA)
   return()
 endif()
 
-# TORCH_CUDA_ARCH_LIST as PyTorch's extensions read it ("8.0;9.0+PTX"), else the GPU present, else a short list.
+# The numbers in TORCH_CUDA_ARCH_LIST ("8.0;9.0+PTX"), else the GPU present, else a short list.
 set(_architectures "$ENV{TORCH_CUDA_ARCH_LIST}")
 if(NOT _architectures)
   execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                   OUTPUT_VARIABLE _architectures OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE _failed)
-  if(_failed)
+  if(_failed OR NOT _architectures MATCHES "^[0-9]")
     set(_architectures "8.0;9.0+PTX")
   endif()
 endif()
@@ -53,7 +53,7 @@ string(REGEX REPLACE "[ ,\n]+" ";" _architectures "${_architectures}")
 list(REMOVE_DUPLICATES _architectures)
 set(CMAKE_CUDA_ARCHITECTURES "")
 foreach(_architecture IN LISTS _architectures)
-  if(NOT _architecture MATCHES "^([0-9]+)\\.([0-9]+)(a?)(\\+PTX)?$")
+  if(NOT _architecture MATCHES "^([0-9]+)\\.([0-9]+)([af]?)(\\+PTX)?$")
     message(FATAL_ERROR "torch_elu: TORCH_CUDA_ARCH_LIST holds \"${_architecture}\"; expected entries such as 8.0 or 9.0+PTX.")
   endif()
   set(_name "${CMAKE_MATCH_1}${CMAKE_MATCH_2}${CMAKE_MATCH_3}")

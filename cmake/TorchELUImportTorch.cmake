@@ -50,8 +50,8 @@ if(NOT TARGET TorchELU::torch)
     INTERFACE_COMPILE_FEATURES cxx_std_20)
 
   # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told.
-  file(GLOB _nvidia_folders "${TorchELU_TORCH_ROOT}/../nvidia/*/lib")
-  foreach(_folder IN LISTS _nvidia_folders)
+  file(GLOB TorchELU_NVIDIA_FOLDERS "${TorchELU_TORCH_ROOT}/../nvidia/*/lib")
+  foreach(_folder IN LISTS TorchELU_NVIDIA_FOLDERS)
     get_filename_component(_folder "${_folder}" REALPATH)
     set_property(TARGET TorchELU::torch APPEND PROPERTY INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${_folder}")
   endforeach()

@@ -20,49 +20,48 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct Coefficients {
+struct Arguments {
   at::Scalar alpha, scale, input_scale;
 };
 
 // The derivative is found from the result only where the result tells which branch it came from.
-void check_result_is_enough(const Coefficients& coefficients, const char* name) {
-  const double alpha = coefficients.alpha.toDouble();
-  const double scale = coefficients.scale.toDouble();
-  const double input_scale = coefficients.input_scale.toDouble();
+void check_result_is_enough(const Arguments& arguments, const char* name) {
+  const double alpha = arguments.alpha.toDouble();
+  const double scale = arguments.scale.toDouble();
+  const double input_scale = arguments.input_scale.toDouble();
   TORCH_CHECK(alpha >= 0 && scale >= 0 && input_scale >= 0, "torch_elu::", name,
-              " keeps its output for backward, from which the gradient can be found only if alpha, "
-              "scale and "
-              "input_scale are >= 0, but got alpha=",
+              " keeps its output for backward, from which the gradient can be found only if "
+              "alpha, scale and input_scale are >= 0, but got alpha=",
               alpha, ", scale=", scale, ", input_scale=", input_scale,
               ". Call it out of place with save=\"input\" (save_output=False) instead.");
 }
 
-void save(AutogradContext* ctx, const at::Tensor& self_or_result, const Coefficients& coefficients,
+void save(AutogradContext* ctx, const variable_list& tensors, const Arguments& arguments,
           bool is_result) {
-  ctx->save_for_backward({self_or_result});
-  ctx->saved_data["alpha"] = coefficients.alpha;
-  ctx->saved_data["scale"] = coefficients.scale;
-  ctx->saved_data["input_scale"] = coefficients.input_scale;
+  ctx->save_for_backward(tensors);
+  ctx->saved_data["alpha"] = arguments.alpha;
+  ctx->saved_data["scale"] = arguments.scale;
+  ctx->saved_data["input_scale"] = arguments.input_scale;
   ctx->saved_data["is_result"] = is_result;
 }
 
 struct Saved {
-  at::Tensor self_or_result;
-  Coefficients coefficients;
+  variable_list tensors;
+  Arguments arguments;
   bool is_result;
 };
 
 Saved load(AutogradContext* ctx) {
   auto& data = ctx->saved_data;
-  return {ctx->get_saved_variables()[0],
+  return {ctx->get_saved_variables(),
           {data["alpha"].toScalar(), data["scale"].toScalar(), data["input_scale"].toScalar()},
           data["is_result"].toBool()};
 }
 
 variable_list backward_of_elu(AutogradContext* ctx, const variable_list& grad_outputs) {
-  const auto [self_or_result, c, is_result] = load(ctx);
+  const auto [saved, c, is_result] = load(ctx);
   return {torch_elu::elu_backward(grad_outputs[0], c.alpha, c.scale, c.input_scale, is_result,
-                                  self_or_result),
+                                  saved[0]),
           at::Tensor(), at::Tensor()};
 }
 
@@ -70,11 +69,11 @@ variable_list backward_of_elu(AutogradContext* ctx, const variable_list& grad_ou
 struct Elu : torch::autograd::Function<Elu> {
   static constexpr bool is_traceable = true;
 
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self, const Coefficients& c,
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self, const Arguments& c,
                             bool save_output) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     auto result = torch_elu::elu(self, c.alpha, c.scale, c.input_scale, save_output);
-    save(ctx, save_output ? result : self, c, save_output);
+    save(ctx, {save_output ? result : self}, c, save_output);
     return result;
   }
 
@@ -86,12 +85,12 @@ struct Elu : torch::autograd::Function<Elu> {
 struct EluInplace : torch::autograd::Function<EluInplace> {
   static constexpr bool is_traceable = true;
 
-  static at::Tensor forward(AutogradContext* ctx, at::Tensor& self, const Coefficients& c,
+  static at::Tensor forward(AutogradContext* ctx, at::Tensor& self, const Arguments& c,
                             AutogradContext** context) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     torch_elu::elu_(self, c.alpha, c.scale, c.input_scale);
     ctx->mark_dirty({self});
-    save(ctx, self, c, /*is_result=*/true);
+    save(ctx, {self}, c, /*is_result=*/true);
     *context = ctx;
     return self;
   }
@@ -104,20 +103,19 @@ struct EluInplace : torch::autograd::Function<EluInplace> {
 struct EluBackward : torch::autograd::Function<EluBackward> {
   static constexpr bool is_traceable = true;
 
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output,
-                            const Coefficients& c, bool is_result,
-                            const at::Tensor& self_or_result) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output, const Arguments& c,
+                            bool is_result, const at::Tensor& self_or_result) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    save(ctx, self_or_result, c, is_result);
-    ctx->save_for_backward({self_or_result, grad_output});
+    save(ctx, {self_or_result, grad_output}, c, is_result);
     return torch_elu::elu_backward(grad_output, c.alpha, c.scale, c.input_scale, is_result,
                                    self_or_result);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
     const auto& grad = grad_outputs[0];
-    const auto [self_or_result, c, is_result] = load(ctx);
-    const auto grad_output = ctx->get_saved_variables()[1];
+    const auto [saved, c, is_result] = load(ctx);
+    const auto& self_or_result = saved[0];
+    const auto& grad_output = saved[1];
 
     at::Tensor grad_of_grad_output;
     if (ctx->needs_input_grad(0)) {
@@ -163,11 +161,11 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu(self, alpha, scale, input_scale, save_output);
   }
-  const Coefficients coefficients{alpha, scale, input_scale};
+  const Arguments arguments{alpha, scale, input_scale};
   if (save_output) {
-    check_result_is_enough(coefficients, "elu");
+    check_result_is_enough(arguments, "elu");
   }
-  return Elu::apply(self, coefficients, save_output);
+  return Elu::apply(self, arguments, save_output);
 }
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -179,11 +177,11 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
     at::AutoDispatchBelowAutograd below_autograd;
     return torch_elu::elu_(self, alpha, scale, input_scale);
   }
-  const Coefficients coefficients{alpha, scale, input_scale};
+  const Arguments arguments{alpha, scale, input_scale};
   torch::autograd::check_inplace(self, /*requires_grad=*/true);
-  check_result_is_enough(coefficients, "elu_");
-  AutogradContext* context = nullptr;  // owned by the graph, which self now is part of
-  EluInplace::apply(self, coefficients, &context);
+  check_result_is_enough(arguments, "elu_");
+  AutogradContext* context = nullptr;  // owned by the node, as self's history owns that
+  EluInplace::apply(self, arguments, &context);
   // The mark has done its work, and compiled autograd refuses a node that still carries it.
   context->mark_dirty({});
   return self;
@@ -213,7 +211,7 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
                                    self_or_result);
   }
-  return EluBackward::apply(grad_output, Coefficients{alpha, scale, input_scale}, is_result,
+  return EluBackward::apply(grad_output, Arguments{alpha, scale, input_scale}, is_result,
                             self_or_result);
 }
 

@@ -47,6 +47,7 @@ at::Tensor& elu_out_functionalize(const at::Tensor& self, const at::Scalar& alph
                 "torch_elu::elu.out: a functional tensor cannot be written into one that is not");
     return torch_elu::elu_out(out, value, alpha, scale, input_scale);
   }
+  // As in ATen, dtype and size of out are not compared here.
   set_value(out, torch_elu::elu(value, alpha, scale, input_scale));
   return out;
 }

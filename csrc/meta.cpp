@@ -4,10 +4,23 @@
 #include <ATen/ExpandUtils.h>
 #include <torch/library.h>
 
+#include <algorithm>
+
 #include "operands.h"
 
 namespace torch_elu {
 namespace {
+
+// Sizes that only data will tell count as equal: if they are not, the kernel says so.
+bool same_sizes(const at::Tensor& a, const at::Tensor& b) {
+  const auto sizes = a.sym_sizes();
+  const auto others = b.sym_sizes();
+  return sizes.size() == others.size() &&
+         std::equal(sizes.begin(), sizes.end(), others.begin(),
+                    [](const c10::SymInt& size, const c10::SymInt& other) {
+                      return TORCH_GUARD_OR_TRUE(size.sym_eq(other));
+                    });
+}
 
 at::Tensor elu_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
                     const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
@@ -31,7 +44,7 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
   TORCH_CHECK(out.device() == self.device(),
               "Expected all tensors to be on the same device, but found ", self.device(), " and ",
               out.device());
-  if (!out.sym_sizes().equals(self.sym_sizes())) {
+  if (!same_sizes(out, self)) {
     out.resize__symint(self.sym_sizes());
     out.as_strided__symint(self.sym_sizes(), empty_output(self).sym_strides());
   }
@@ -43,7 +56,7 @@ at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*
                              bool /*is_result*/, const at::Tensor& self_or_result) {
   check_dtype(self_or_result.scalar_type(), "elu_backward");
   check_same_dtype(grad_output, self_or_result);
-  if (grad_output.sym_sizes().equals(self_or_result.sym_sizes())) {
+  if (same_sizes(grad_output, self_or_result)) {
     return empty_output(self_or_result);
   }
   return empty_output(self_or_result.expand_symint(

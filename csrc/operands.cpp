@@ -18,15 +18,19 @@ c10::SymDimVector dense_strides(c10::SymIntArrayRef sizes, c10::SymIntArrayRef s
   for (int64_t dim = ndim - 1; dim >= 0; --dim) {
     order.push_back(dim);
   }
-  // 1: a belongs outside of b, -1: inside, 0: no say.
+  // 1: a belongs outside of b, -1: inside, 0: no say. What a symbolic size leaves open counts as
+  // false, as in ATen.
   const auto compare = [&](int64_t a, int64_t b) {
-    if (strides[a] == 0 || strides[b] == 0) {
+    if (TORCH_GUARD_OR_FALSE(strides[a].sym_eq(0)) || TORCH_GUARD_OR_FALSE(strides[b].sym_eq(0))) {
       return 0;
     }
-    if (strides[a] != strides[b]) {
-      return strides[a] < strides[b] ? -1 : 1;
+    if (TORCH_GUARD_OR_FALSE(strides[a].sym_lt(strides[b]))) {
+      return -1;
     }
-    return sizes[a] > sizes[b] ? 1 : 0;
+    if (TORCH_GUARD_OR_FALSE(strides[a].sym_gt(strides[b]))) {
+      return 1;
+    }
+    return TORCH_GUARD_OR_FALSE(sizes[a].sym_gt(sizes[b])) ? 1 : 0;
   };
   for (int64_t i = 1; i < ndim; ++i) {
     int64_t inserted = i;
@@ -44,7 +48,7 @@ c10::SymDimVector dense_strides(c10::SymIntArrayRef sizes, c10::SymIntArrayRef s
   c10::SymInt next = 1;
   for (const int64_t dim : order) {
     result[dim] = next;
-    next = next * sizes[dim];
+    next = next * sizes[dim].max(1);
   }
   return result;
 }
@@ -52,14 +56,14 @@ c10::SymDimVector dense_strides(c10::SymIntArrayRef sizes, c10::SymIntArrayRef s
 }  // namespace
 
 at::Tensor empty_output(const at::Tensor& self) {
-  if (self.is_contiguous()) {
+  if (self.is_contiguous_or_false()) {
     return at::empty_symint(self.sym_sizes(), self.options());
   }
-  if (self.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+  if (self.is_contiguous_or_false(at::MemoryFormat::ChannelsLast)) {
     return at::empty_symint(self.sym_sizes(),
                             self.options().memory_format(at::MemoryFormat::ChannelsLast));
   }
-  if (self.is_non_overlapping_and_dense()) {
+  if (self.unsafeGetTensorImpl()->is_non_overlapping_and_dense_or_false()) {
     return at::empty_strided_symint(self.sym_sizes(), self.sym_strides(), self.options());
   }
   return at::empty_strided_symint(

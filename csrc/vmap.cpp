@@ -20,13 +20,12 @@ int64_t batch_level(const at::Tensor& tensor) {
   return batched == nullptr ? -1 : batched->level();
 }
 
-// The tensor with the batch dimension of this level first, and 1 dimension of size 1 where it is
-// not batched.
+// The tensor with the batch dimension of this level first, or one of size 1 where it has none, and
+// then `logical_dim` dimensions, so that two of them broadcast as their logical tensors do.
 at::Tensor with_batch_first(const at::Tensor& tensor, int64_t level, int64_t logical_dim) {
-  const bool is_batched = batch_level(tensor) == level;
-  auto value = is_batched ? maybeGetBatchedImpl(tensor)->value().movedim(
-                                maybeGetBatchedImpl(tensor)->bdim(), 0)
-                          : tensor.unsqueeze(0);
+  const auto* batched = maybeGetBatchedImpl(tensor);
+  const bool has_batch = batched != nullptr && batched->level() == level;
+  auto value = has_batch ? batched->value().movedim(batched->bdim(), 0) : tensor.unsqueeze(0);
   for (int64_t dim = tensor.dim(); dim < logical_dim; ++dim) {
     value = value.unsqueeze(1);
   }

@@ -208,7 +208,8 @@ void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alph
   with_type_of(self.scalar_type(), name, [&]<typename T>() {
     const c10::cuda::CUDAGuard guard(self.device());
     const auto c = convert_coefficients<at::opmath_type<T>>(alpha, scale, input_scale);
-    auto iter = at::TensorIterator::unary_op(out, self);
+    auto iter = at::TensorIterator::unary_op(out, self);  // allocates what is not there yet
+    out = iter.output();
     if (c.is_extreme) {
       launch<T, 1>(iter, Forward<T, true>{c});
     } else {
@@ -219,8 +220,7 @@ void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alph
 
 at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                     const at::Scalar& input_scale, bool /*save_output*/) {
-  check_dtype(self.scalar_type(), "elu");
-  at::Tensor out = empty_output(self);
+  at::Tensor out;
   run_forward(out, self, alpha, scale, input_scale, "elu");
   return out;
 }

@@ -12,23 +12,31 @@
 
 namespace {
 
+void check_count(Py_ssize_t count, Py_ssize_t expected, const char* function) {
+  TORCH_CHECK_TYPE(count == expected, function, "() takes ", expected, " arguments, but got ",
+                   count);
+}
+
 const at::Tensor& to_tensor(PyObject* object, const char* function) {
   TORCH_CHECK_TYPE(THPVariable_Check(object), function, "(): argument 'input' must be Tensor, not ",
                    Py_TYPE(object)->tp_name);
   return THPVariable_Unpack(object);
 }
 
+// As PyTorch's parser, takes a tensor without dimensions that requires no grad for a number.
 double to_double(PyObject* object, const char* function) {
-  if (THPVariable_Check(object)) {  // as PyTorch's parser has it
-    const at::Tensor& tensor = THPVariable_Unpack(object);
-    TORCH_CHECK_TYPE(tensor.dim() == 0 && !tensor.requires_grad(), function,
-                     "(): argument 'alpha' must be Number, not a Tensor with dimensions or one "
-                     "that requires grad");
-  }
-  const double value = PyFloat_AsDouble(object);
-  if (value == -1.0 && PyErr_Occurred() != nullptr) {
+  const bool is_tensor = THPVariable_Check(object);
+  const bool is_number = !is_tensor || (THPVariable_Unpack(object).dim() == 0 &&
+                                        !THPVariable_Unpack(object).requires_grad());
+  const double value = is_number ? PyFloat_AsDouble(object) : -1.0;
+  if (is_number && PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_TypeError)) {
     throw python_error();
   }
+  const bool is_converted = is_number && PyErr_Occurred() == nullptr;
+  PyErr_Clear();
+  TORCH_CHECK_TYPE(is_converted, function, "(): argument 'alpha' must be Number, not ",
+                   Py_TYPE(object)->tp_name,
+                   is_tensor ? " with dimensions or that requires grad" : "");
   return value;
 }
 
@@ -51,8 +59,9 @@ PyObject* without_gil(const Function& function) {
   return THPVariable_Wrap(std::move(result));
 }
 
-PyObject* elu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*count*/) {
+PyObject* elu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count) {
   HANDLE_TH_ERRORS
+  check_count(count, 4, "elu");
   at::Tensor input = to_tensor(arguments[0], "elu");
   const double alpha = to_double(arguments[1], "elu");
   const bool inplace = to_bool(arguments[2]);
@@ -64,16 +73,18 @@ PyObject* elu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*cou
   END_HANDLE_TH_ERRORS
 }
 
-PyObject* selu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*count*/) {
+PyObject* selu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count) {
   HANDLE_TH_ERRORS
+  check_count(count, 2, "selu");
   at::Tensor input = to_tensor(arguments[0], "selu");
   const bool inplace = to_bool(arguments[1]);
   return without_gil([&] { return inplace ? torch_elu::selu_(input) : torch_elu::selu(input); });
   END_HANDLE_TH_ERRORS
 }
 
-PyObject* celu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t /*count*/) {
+PyObject* celu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count) {
   HANDLE_TH_ERRORS
+  check_count(count, 4, "celu");
   at::Tensor input = to_tensor(arguments[0], "celu");
   const double alpha = to_double(arguments[1], "celu");
   const bool inplace = to_bool(arguments[2]);

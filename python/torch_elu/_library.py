@@ -49,7 +49,9 @@ def _loaded_copies() -> list[str]:
     except OSError:
         maps = ""
     mapped = {
-        line.split(maxsplit=5)[5] for line in maps.splitlines() if line.endswith("/libtorch_elu.so")
+        line.split(maxsplit=5)[5].removesuffix(" (deleted)")
+        for line in maps.splitlines()
+        if "/libtorch_elu.so" in line
     }
     return sorted(
         mapped | {path for path in torch.ops.loaded_libraries if path.endswith("libtorch_elu.so")}

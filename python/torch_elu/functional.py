@@ -133,7 +133,7 @@ def _elu_of_operators(
 
 
 def _selu_of_operators(input: Tensor, inplace: bool = False) -> Tensor:
-    # TorchScript takes no constants from outside of a function.
+    # As in ops.cpp: TorchScript takes no constants from outside of a function.
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     if inplace:
         return torch.ops.torch_elu.elu_(input, alpha, scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .functional import celu, elu, selu
+from .functional import _saves_output, celu, elu, selu
 
 
 class ELU(nn.ELU):
@@ -32,7 +32,8 @@ class ELU(nn.ELU):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
         super().__init__(alpha, inplace)
-        self.save = _checked_save(save)
+        _saves_output(save)  # raises where it is neither
+        self.save = save
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
@@ -86,7 +87,8 @@ class CELU(nn.CELU):
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
         super().__init__(alpha, inplace)
-        self.save = _checked_save(save)
+        _saves_output(save)  # raises where it is neither
+        self.save = save
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
@@ -95,12 +97,6 @@ class CELU(nn.CELU):
     def extra_repr(self) -> str:
         """The arguments, those with a default value left out where torch.nn does so."""
         return super().extra_repr() + _save_repr(self.save)
-
-
-def _checked_save(save: str) -> str:
-    if save not in ("input", "output"):
-        raise ValueError(f'save must be "input" or "output", but got "{save}"')
-    return save
 
 
 def _save_repr(save: str) -> str:

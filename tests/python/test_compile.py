@@ -177,3 +177,14 @@ def test_compiled_autograd_traces_the_backward(keywords: dict[str, object]) -> N
         result = backward()
     assert captured, "nothing was compiled"
     assert_same_bits(result, expected)
+
+
+@pytest.mark.parametrize("layout", [lambda x: x, lambda x: x.t(), lambda x: x.t()[::2]])
+def test_sizes_that_only_data_will_tell_compile(layout: Callable[[Tensor], Tensor]) -> None:
+    def select(x: Tensor) -> Tensor:
+        return torch_elu.elu(layout(x[x[:, 0] > 0])).sum()
+
+    x = torch.linspace(-2, 2, 40).view(10, 4).roll(3, 0)
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(select, backend="aot_eager", fullgraph=True)
+        assert torch.equal(compiled(x), select(x))

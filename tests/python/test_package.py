@@ -178,3 +178,17 @@ def test_the_library_alone_runs_a_scripted_model(tmp_path: Path, run_python: Run
     )
     printed = run_python("-W", "ignore", "-c", script).stdout
     assert printed.strip() == str(torch_elu.elu(torch.tensor([-1.0, 2.0]), 0.5).tolist())
+
+
+def test_everything_the_library_needs_lies_beside_it() -> None:
+    """As for an app on a machine that has nothing of CUDA but PyTorch's wheels."""
+    (loader,) = Path("/lib64").glob("ld-linux-x86-64.so.2")
+    listed = subprocess.run(
+        [loader, "--inhibit-cache", "--list", torch_elu.library_path],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    ours = [line for line in listed.splitlines() if "libcudart" in line or "libtorch" in line]
+    assert ours
+    assert all("=> " + str(Path(torch.__file__).parents[1]) in line for line in ours), listed

@@ -121,8 +121,9 @@ def went_on_during(call: Callable[[], object]) -> bool:
     def work() -> None:
         nonlocal done
         about_to_call.set()
-        call()
+        result = call()
         done = True
+        del result  # which gives the interpreter up, too
 
     thread = threading.Thread(target=work)
     thread.start()
