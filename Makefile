@@ -98,7 +98,7 @@ lint: build
 	ruff format --check .
 	mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
-	tools/clang-tidy.sh $(BUILD)/package $(BUILD)/tests
+	tools/clang-tidy.sh $(BUILD)/package
 
 format:
 	ruff check --fix .

@@ -99,6 +99,7 @@ def main() -> None:
     cases = choose_cases(arguments, len(pinned.cpus))
     effort = QUICK if arguments.quick else FULL
     results = measure(cases, effort, arguments.clock, pinned)
+    description["load"] += f", {machine.load()} in the last minute"
 
     verdicts = [] if arguments.quick else judge(results, machine.instruction_set())
     report = format_report(description, results, verdicts)

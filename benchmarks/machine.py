@@ -63,11 +63,16 @@ def describe(pinned: Pinned) -> dict[str, str]:
         "caches of a core": levels or "unknown",
         "CPUs in use": f"{len(pinned.cpus)}, the first {pinned.cpus[0]}",
         "memory": f"{available_memory() / 2**30:.1f} GiB available",
-        "load": f"{os.getloadavg()[0]:.2f} over the last minute",
+        "load": f"{load()} in the minute before",
         "system": platform.platform(),
         "Python": platform.python_version(),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }
+
+
+def load() -> str:
+    """How many processes ran in the last minute, on average."""
+    return f"{os.getloadavg()[0]:.2f}"
 
 
 def instruction_set() -> str:

@@ -54,8 +54,8 @@ def format_moods(results: Results) -> str:
     if not lines:
         return "No contender's times fall into two groups."
     heading = (
-        "* Two moods: these times fall into two groups. Ratios count the fast one; if only that of "
-        "a group was seen, repeat."
+        "* Two moods, if no other work disturbed them: these times fall into two groups. Ratios "
+        "count the fast one."
     )
     return "\n".join([heading, "", *lines])
 
@@ -65,7 +65,8 @@ def format_goal(verdict: Verdict) -> list[str]:
     if verdict.measured is None:
         return [verdict.goal, "", "not measured: a contender is missing"]
     reached = "reached" if verdict.reached else "NOT reached"
-    return [verdict.goal, f"{verdict.measured:.2f}", reached]
+    set_for = verdict.set_for and f"; set for {verdict.set_for}"
+    return [verdict.goal, f"{verdict.measured:.2f}", reached + set_for]
 
 
 def format_goals(verdicts: list[Verdict]) -> str:

@@ -12,7 +12,7 @@ namespace torch_elu {
 namespace {
 
 // Work below this is done sooner by one thread than it takes to wake a second one.
-constexpr int64_t kGrainSize = 128 * 1024;
+constexpr int64_t kGrainSize = int64_t{128} * 1024;
 
 template <typename Run>
 void with_kernels_for(at::ScalarType dtype, const char* name, const Run& run) {
