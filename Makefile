@@ -1,6 +1,7 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
-# make lint    ruff, mypy, clang-format, clang-tidy
+# make lint    ruff, mypy, clang-format
+# make tidy    clang-tidy on the library
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make bench   the benchmark, with its table, JSON and pictures in build/bench
@@ -35,7 +36,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest bench exhaustive arm test-without-cuda lint format clean
+.PHONY: build demo test pytest ctest bench exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -98,6 +99,9 @@ lint: build
 	ruff format --check .
 	mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
+
+# Minutes of work, so on its own.
+tidy: build
 	tools/clang-tidy.sh $(BUILD)/package
 
 format:
