@@ -30,10 +30,11 @@ inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& se
               ". Convert one of them.");
 }
 
-/// The three coefficients in the number type that the elements are computed in.
-template <typename number_t>
-Coefficients<number_t> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
-                                            const at::Scalar& input_scale) {
+/// The coefficients for elements of type T: float, double, Float16 or BFloat16.
+template <typename T>
+Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
+                                     const at::Scalar& input_scale) {
+  using number_t = opmath_t<T>;
   const auto convert = [](const at::Scalar& scalar, const char* argument) {
     const double value = scalar.toDouble();
     TORCH_CHECK(!std::isfinite(value) || std::abs(value) <= std::numeric_limits<number_t>::max(),
@@ -43,8 +44,8 @@ Coefficients<number_t> convert_coefficients(const at::Scalar& alpha, const at::S
                 "smaller value.");
     return value;
   };
-  return Coefficients<number_t>(convert(alpha, "alpha"), convert(scale, "scale"),
-                                convert(input_scale, "input_scale"));
+  return Coefficients<T>(convert(alpha, "alpha"), convert(scale, "scale"),
+                         convert(input_scale, "input_scale"));
 }
 
 }  // namespace torch_elu

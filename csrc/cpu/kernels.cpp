@@ -159,61 +159,80 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
 // Function objects, since a compiler may decide not to inline a lambda. They hold a copy of the
 // coefficients: one that no store through a pointer to numbers can change, so that it stays in
 // registers.
-template <typename number_t>
+template <typename T>
 struct Value {
-  const Coefficients<number_t> k;
+  const Coefficients<T> k;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return value(x, k);
   }
 };
 
-template <typename number_t>
+template <typename T>
+struct UnitValue {
+  const Coefficients<T> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return unit_value(x, k);
+  }
+};
+
+template <typename T>
+struct ExtremeValue {
+  const Coefficients<T> k;
+  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const { return extreme::value(x, k); }
+};
+
+template <typename T>
 struct Backward {
-  const Coefficients<number_t> k;
+  const Coefficients<T> k;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
     return grad_output * slope(x, k);
   }
 };
 
-template <typename number_t>
+template <typename T>
+struct UnitBackward {
+  const Coefficients<T> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
+    return grad_output * unit_slope(x, k);
+  }
+};
+
+template <typename T>
+struct ExtremeBackward {
+  const Coefficients<T> k;
+  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
+    return grad_output * extreme::slope(x, k);
+  }
+};
+
+template <typename T>
 struct BackwardFromResult {
-  const Coefficients<number_t> k;
+  const Coefficients<T> k;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
     return grad_output * slope_from_result(y, k);
   }
 };
 
-template <typename number_t>
-struct ExtremeValue {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t x) const { return extreme::value(x, k); }
-};
-
-template <typename number_t>
-struct ExtremeBackward {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t grad_output, number_t x) const {
-    return grad_output * extreme::slope(x, k);
-  }
-};
-
 template <typename T>
 struct Run {
-  using number_t = opmath_t<T>;
-  using Coefficients = torch_elu::Coefficients<number_t>;
+  using Coefficients = torch_elu::Coefficients<T>;
   using Lanes = simd::Lanes<T>;
   using OneLane = scalar::Lanes<T>;
 
   static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
                       std::ptrdiff_t n, const Coefficients& k, Store store) {
     Input<T> x(self, self_stride);
-    if (k.is_extreme) {
-      map<OneLane>(ExtremeValue<number_t>{k}, store, out, out_stride, n, x);
+    if (k.is_unit) {
+      map<Lanes>(UnitValue<T>{k}, store, out, out_stride, n, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeValue<T>{k}, store, out, out_stride, n, x);
     } else {
-      map<Lanes>(Value<number_t>{k}, store, out, out_stride, n, x);
+      map<Lanes>(Value<T>{k}, store, out, out_stride, n, x);
     }
   }
 
@@ -222,10 +241,12 @@ struct Run {
                                   const T* self, std::ptrdiff_t self_stride, std::ptrdiff_t n,
                                   const Coefficients& k, Store store) {
     Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
-    if (k.is_extreme) {
-      map<OneLane>(ExtremeBackward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    if (k.is_unit) {
+      map<Lanes>(UnitBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
     } else {
-      map<Lanes>(Backward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
+      map<Lanes>(Backward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
     }
   }
 
@@ -234,7 +255,7 @@ struct Run {
                                    const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
                                    const Coefficients& k, Store store) {
     Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
-    map<Lanes>(BackwardFromResult<number_t>{k}, store, grad_input, grad_input_stride, n, grad, y);
+    map<Lanes>(BackwardFromResult<T>{k}, store, grad_input, grad_input_stride, n, grad, y);
   }
 
   static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result};

@@ -23,6 +23,22 @@ constexpr int kThreads = 128;
 constexpr int kUnroll = 4;
 constexpr int kAccessBytes = 16;
 
+// The formula's name for the element type.
+template <typename T>
+struct ElementOf {
+  using type = T;
+};
+template <>
+struct ElementOf<at::Half> {
+  using type = Float16;
+};
+template <>
+struct ElementOf<at::BFloat16> {
+  using type = BFloat16;
+};
+template <typename T>
+using coefficients_for = Coefficients<typename ElementOf<T>::type>;
+
 template <typename T, int kWidth>
 struct alignas(sizeof(T) * kWidth) Vector {
   T items[kWidth];
@@ -153,7 +169,7 @@ void launch(const at::TensorIteratorBase& iter, const Function& function) {
 template <typename T, bool kExtreme>
 struct Forward {
   using number = at::opmath_type<T>;
-  Coefficients<number> c;
+  coefficients_for<T> c;
   __device__ T operator()(T x) const {
     if constexpr (kExtreme) {
       return static_cast<T>(extreme::value(static_cast<number>(x), c));
@@ -166,7 +182,7 @@ struct Forward {
 template <typename T, bool kExtreme>
 struct BackwardFromInput {
   using number = at::opmath_type<T>;
-  Coefficients<number> c;
+  coefficients_for<T> c;
   __device__ T operator()(T grad_output, T x) const {
     if constexpr (kExtreme) {
       return static_cast<T>(static_cast<number>(grad_output) *
@@ -180,7 +196,7 @@ struct BackwardFromInput {
 template <typename T>
 struct BackwardFromResult {
   using number = at::opmath_type<T>;
-  Coefficients<number> c;
+  coefficients_for<T> c;
   __device__ T operator()(T grad_output, T y) const {
     return static_cast<T>(static_cast<number>(grad_output) *
                           slope_from_result(static_cast<number>(y), c));
@@ -207,7 +223,7 @@ void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alph
                  const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_type_of(self.scalar_type(), name, [&]<typename T>() {
     const c10::cuda::CUDAGuard guard(self.device());
-    const auto c = convert_coefficients<at::opmath_type<T>>(alpha, scale, input_scale);
+    const auto c = convert_coefficients<typename ElementOf<T>::type>(alpha, scale, input_scale);
     auto iter = at::TensorIterator::unary_op(out, self);  // allocates what is not there yet
     out = iter.output();
     if (c.is_extreme) {
@@ -244,7 +260,7 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
   const c10::cuda::CUDAGuard guard(self_or_result.device());
   at::Tensor grad_input;
   with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
-    const auto c = convert_coefficients<at::opmath_type<T>>(alpha, scale, input_scale);
+    const auto c = convert_coefficients<typename ElementOf<T>::type>(alpha, scale, input_scale);
     const auto [expanded_grad_output, expanded] =
         at::expand_outplace(grad_output, self_or_result, "elu_backward");
     grad_input = empty_output(*expanded);

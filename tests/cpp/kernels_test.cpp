@@ -116,7 +116,7 @@ void run(const KernelTable& table, Operation operation, const Case& c, T* out,
          std::ptrdiff_t out_stride, const T* grad, std::ptrdiff_t grad_stride, const T* x,
          std::ptrdiff_t x_stride, std::ptrdiff_t n, Store store = Store::cached) {
   const auto& kernels = table.*Type<T>::kernels;
-  const Coefficients<opmath_t<T>> k(c.alpha, c.scale, c.input_scale);
+  const Coefficients<T> k(c.alpha, c.scale, c.input_scale);
   if (operation == Operation::forward) {
     kernels.forward(out, out_stride, x, x_stride, n, k, store);
   } else {
