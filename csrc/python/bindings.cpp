@@ -105,7 +105,7 @@ PyMethodDef method(const char* name, FastFunction function) {
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__C() {
+PyMODINIT_FUNC PyInit__C() {  // NOLINT(bugprone-reserved-identifier): the name is CPython's
   static PyMethodDef methods[] = {method("elu", &elu),
                                   method("selu", &selu),
                                   method("celu", &celu),
