@@ -45,6 +45,7 @@ struct Input {
   const T* contiguous(std::ptrdiff_t start, std::ptrdiff_t n) {
     const T* from = data + start * stride;
     if (stride == 1) return from;
+    if (stride == 0 && start > 0) return buffer;  // full of the one element there is
     for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = scalar::read(from + i * stride);
     return buffer;
   }
@@ -145,6 +146,11 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     return;
   }
   T result[block];
+  if ((... && (inputs.stride == 0))) {  // expanded: one result, many times
+    map_few<Lanes>(function, result, 1, inputs.data...);
+    for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i * out_stride, result[0]);
+    return;
+  }
   for (std::ptrdiff_t start = 0; start < n; start += block) {
     const std::ptrdiff_t count = n - start < block ? n - start : block;
     T* const to = out_stride == 1 ? out + start : result;

@@ -240,6 +240,20 @@ TYPED_TEST(KernelsOf, an_expanded_gradient_gives_the_same_bits) {
   });
 }
 
+TYPED_TEST(KernelsOf, an_expanded_input_gives_the_same_bits) {
+  this->for_all([&](const auto& table, auto operation, const Case& c, const auto& x,
+                    const auto& grad, const auto& wanted) {
+    for (const std::ptrdiff_t stride : {1, 3}) {
+      std::vector<TypeParam> out(static_cast<std::size_t>(300 * stride), one<TypeParam>());
+      run<TypeParam>(table, operation, c, out.data(), stride, &grad[21], 0, &x[21], 0, 300);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const bool touched = i % static_cast<std::size_t>(stride) == 0;
+        this->expect_same(out[i], touched ? wanted[21] : one<TypeParam>(), x[21], i);
+      }
+    }
+  });
+}
+
 // Every length up to several vectors, every offset of the bytes, both ways to store: and not a byte
 // outside.
 TYPED_TEST(KernelsOf, lengths_and_alignments_give_the_same_bits) {

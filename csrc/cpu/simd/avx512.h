@@ -147,8 +147,10 @@ struct Lanes<BFloat16> {
   // In the upper half of each; see scalar.h. Not vcvtneps2bf16, which flushes subnormals.
   TORCH_ELU_INLINE static __m512i rounded(Floats x) {
     const __m512i bits = _mm512_castps_si512(x.v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    return _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __mmask16 is_odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    const __m512i half =
+        _mm512_mask_blend_epi32(is_odd, _mm512_set1_epi32(0x7fff), _mm512_set1_epi32(0x8000));
+    return _mm512_add_epi32(bits, half);
   }
 };
 
