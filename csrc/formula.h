@@ -11,7 +11,7 @@
 // How: with step = ln2 / input_scale, x = n step + r, n an integer and |r| <= step / 2. Then
 //   p = (exp(input_scale * r) - 1) / input_scale = r + r^2 q(r), q a polynomial,
 //   exp(input_scale * x) - 1 = 2^n input_scale p + (2^n - 1), where nothing cancels,
-//   exp(input_scale * x)     = 2^n (1 + input_scale p).
+//   exp(input_scale * x)     = 2^n (1 + input_scale r (1 + r q(r))).
 // As r and p are of the size of x, whatever input_scale is, no bits are lost to the subnormals on
 // the way.
 #pragma once
@@ -24,7 +24,9 @@ namespace torch_elu {
 template <typename V>
 struct Reduced {
   V shifted_n;  // with n in its lowest bits, for low_bits_to_exponent
-  V p;
+  V r;
+  V q;
+  V exact, low;  // r before it was rounded, in two parts
 };
 
 template <bool takes_step_low, typename V, typename T>
@@ -38,18 +40,30 @@ TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const Coe
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
   V q = V(k.polynomial[C::terms - 1]);
   for (int term = C::terms - 2; term >= 0; --term) q = fma(q, r, V(k.polynomial[term]));
-  if constexpr (C::r_is_rounded_last) return {shifted_n, exact + fma(q * r, r, n * V(-step.low))};
-  return {shifted_n, fma(q * r, r, r)};
+  return {shifted_n, r, q, exact, n * V(-step.low)};
+}
+
+// (exp(input_scale * r) - 1) / input_scale
+template <typename T, typename V>
+TORCH_ELU_INLINE V p_of(const Reduced<V>& x) {
+  if constexpr (Constants<T>::r_is_rounded_last) return x.exact + fma(x.q * x.r, x.r, x.low);
+  return fma(x.q * x.r, x.r, x.r);
+}
+
+// slope * exp(input_scale * r), with curvature = slope * input_scale
+template <typename V>
+TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
+  return fma(fma(x.q, x.r, V(1)), x.r * curvature, slope);
 }
 
 template <typename V, typename T>
 TORCH_ELU_INLINE V value(V x, const Coefficients<T>& k) {
   using C = Constants<T>;
-  const auto [shifted_n, p] =
-      reduce<C::takes_step_low>(at_least(x, V(k.value_saturates)), k.value_step, k);
-  const V alpha_2n = low_bits_to_exponent(shifted_n, k.alpha_bits);
-  const V slope_2n = low_bits_to_exponent(shifted_n, k.slope_bits);
-  const V negative = fma(p, slope_2n, alpha_2n - V(k.alpha));
+  const V kept = at_least(x, V(k.value_saturates));
+  const auto reduced = reduce<C::takes_step_low>(kept, k.value_step, k);
+  const V alpha_2n = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.slope_bits);
+  const V negative = fma(p_of<T>(reduced), slope_2n, alpha_2n - V(k.alpha));
   return select(x < V(0), negative, V(k.scale) * x);
 }
 
@@ -57,13 +71,13 @@ TORCH_ELU_INLINE V value(V x, const Coefficients<T>& k) {
 template <typename V, typename T>
 TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& k) {
   using C = Constants<T>;
-  const auto [shifted_n, p] =
-      reduce<C::takes_step_low>(at_least(x, V(k.slope_saturates)), k.slope_step, k);
+  const V kept = at_least(x, V(k.slope_saturates));
+  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
   // Lifted away from the subnormals by a power of two; taking it back rounds only where the slope
   // is one.
-  const V slope_2n = low_bits_to_exponent(shifted_n, k.lifted_slope_bits);
-  const V curvature_2n = low_bits_to_exponent(shifted_n, k.lifted_curvature_bits);
-  const V negative = fma(p, curvature_2n, slope_2n) * V(1 / C::lift);
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
+  const V curvature_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_curvature_bits);
+  const V negative = exp_of(reduced, slope_2n, curvature_2n) * V(1 / C::lift);
   return select(x > V(0), V(k.scale), negative);
 }
 
@@ -82,18 +96,18 @@ TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& k) {
   using C = Constants<T>;
   constexpr bool takes_step_low = C::takes_step_low && C::negligible == 0;
   const V kept = at_least(at_most(x, V(0)), V(k.value_saturates));
-  const auto [shifted_n, p] = reduce<takes_step_low>(kept, k.value_step, k);
-  const V power = low_bits_to_exponent(shifted_n, k.alpha_bits);
-  return at_least(x, fma(p, power, power - V(1)));
+  const auto reduced = reduce<takes_step_low>(kept, k.value_step, k);
+  const V power = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
+  return at_least(x, fma(p_of<T>(reduced), power, power - V(1)));
 }
 
 template <typename V, typename T>
 TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& k) {
   using C = Constants<T>;
   const V kept = at_least(at_most(x, V(0)), V(k.slope_saturates));
-  const auto [shifted_n, p] = reduce<C::takes_step_low>(kept, k.slope_step, k);
-  const V power = low_bits_to_exponent(shifted_n, k.lifted_slope_bits);
-  return fma(p, power, power) * V(1 / C::lift);
+  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
+  const V power = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
+  return exp_of(reduced, power, power) * V(1 / C::lift);
 }
 
 }  // namespace torch_elu
