@@ -31,14 +31,6 @@ void with_kernels_for(at::ScalarType dtype, const char* name, const Run& run) {
   }
 }
 
-// Dense tensors of the same layout are one run of memory each, whatever the order of their
-// dimensions.
-bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
-  return (a.is_contiguous() && b.is_contiguous()) ||
-         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
-          a.strides() == b.strides());
-}
-
 // As PyTorch's own kernels do, a contiguous result is allocated without a way through the
 // dispatcher.
 at::Tensor empty_output_cpu(const at::Tensor& self) {

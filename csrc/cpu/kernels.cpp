@@ -4,8 +4,7 @@
 // inlined.
 #include "kernels.h"
 
-#include "../extreme.h"
-#include "../formula.h"
+#include "../functions.h"
 #include "simd/pair.h"
 #include "simd/scalar.h"
 
@@ -155,50 +154,6 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     }
   }
 }
-
-// Function objects, since a compiler may decide not to inline a lambda. They hold a copy of the
-// coefficients: one that no store through a pointer to numbers can change, so that it stays in
-// registers.
-template <typename number_t>
-struct Value {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return value(x, k);
-  }
-};
-
-template <typename number_t>
-struct Backward {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * slope(x, k);
-  }
-};
-
-template <typename number_t>
-struct BackwardFromResult {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
-    return grad_output * slope_from_result(y, k);
-  }
-};
-
-template <typename number_t>
-struct ExtremeValue {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t x) const { return extreme::value(x, k); }
-};
-
-template <typename number_t>
-struct ExtremeBackward {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t grad_output, number_t x) const {
-    return grad_output * extreme::slope(x, k);
-  }
-};
 
 template <typename T>
 struct Run {

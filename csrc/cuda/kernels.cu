@@ -1,0 +1,201 @@
+// One kernel for dense operands and one for strided ones, each for any function of elements.
+#include "kernels.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "../functions.h"
+#include "memory.h"
+#include "tiles.h"
+
+namespace torch_elu::cuda {
+namespace {
+
+// The accesses to operands with this alignment, in bytes: as wide as it and the architecture allow,
+// or to single elements.
+template <typename T, int alignment>
+struct Pattern {
+  static constexpr bool is_wide = alignment >= 16;
+  using Access = std::conditional_t<
+      is_wide, cuda::Access<Lanes<T>, std::min<int>(alignment, sizeof(Widest))>,
+      cuda::Access<OneLane<T>, sizeof(T)>>;
+  static constexpr int chunk = kChunkBytes / (is_wide ? sizeof(T) : std::max<int>(sizeof(T), 4));
+  static constexpr int count = chunk / Access::width;
+};
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 750
+constexpr int kThreadsOfMultiprocessor = 1024;
+#elif __CUDA_ARCH__ > 800 && __CUDA_ARCH__ < 900 || __CUDA_ARCH__ >= 1100
+constexpr int kThreadsOfMultiprocessor = 1536;
+#else
+constexpr int kThreadsOfMultiprocessor = 2048;
+#endif
+
+// Blocks that a multiprocessor is to hold at once, which bounds the registers of each thread: all
+// that there can be (32 registers, where that is 2,048 threads), fewer where the compiler spilled
+// some then.
+template <typename T, int inputs, typename Function>
+constexpr int blocks_at_once() {
+  int threads = kThreadsOfMultiprocessor;
+  if (is_separate<Function>) {
+    threads = kThreads;
+  } else if (sizeof(Widest) == 32) {
+    threads = std::min(threads, inputs == 1 ? 1024 : 896);
+  } else if (sizeof(T) * inputs == 16) {
+    threads = threads * 3 / 4;
+  }
+  return threads / kThreads;
+}
+
+template <int alignment, typename T, int inputs, typename Function>
+__global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>()))
+    dense_kernel(Dense<T, inputs> operands, Run run, Function function) {
+  if (blockIdx.x == run.blocks) {
+    const std::int64_t element = edge(run, threadIdx.x);
+    if (element < run.numel) {
+      using One = typename Pattern<T, sizeof(T)>::Access;
+      One one[inputs];
+#pragma unroll
+      for (int input = 0; input < inputs; ++input) {
+        one[input] = One::load(operands.in[input] + element, false);
+      }
+      apply(function, one).store(operands.out + element, false);
+    }
+    return;
+  }
+  using Access = typename Pattern<T, alignment>::Access;
+  constexpr int count = Pattern<T, alignment>::count;
+  const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
+  // All loads are under way before the first is waited for.
+  Access loaded[count][inputs];
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (!accesses.has(i)) break;
+#pragma unroll
+    for (int input = 0; input < inputs; ++input) {
+      loaded[i][input] = Access::load(operands.in[input] + accesses.first + i * accesses.step,
+                                      operands.streaming);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (!accesses.has(i)) break;
+    apply(function, loaded[i])
+        .store(operands.out + accesses.first + i * accesses.step, operands.streaming);
+  }
+}
+
+// The accesses of a thread to strided operands.
+template <typename Access>
+constexpr int kStridedAccesses = Access::width == 1 ? 4 : 2;
+
+template <int alignment, typename T, int inputs, typename Function>
+__global__ void __launch_bounds__(kThreads)
+    strided_kernel(Strided<T, inputs> operands, Function function) {
+  using Access = typename Pattern<T, alignment>::Access;
+  constexpr int count = kStridedAccesses<Access>;
+  const std::uint32_t first = blockIdx.x * (kThreads * count) + threadIdx.x;
+  std::uint32_t index[count], offset[count][inputs + 1];
+#pragma unroll
+  for (int i = 0; i < count; ++i) index[i] = first + i * kThreads;
+  operands.offsets.get(index, offset);
+  Access loaded[count][inputs];
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (first + i * kThreads >= operands.count) break;
+#pragma unroll
+    for (int input = 0; input < inputs; ++input) {
+      const char* from = reinterpret_cast<const char*>(operands.in[input]);
+      loaded[i][input] = Access::load(from + offset[i][input + 1], false);
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (first + i * kThreads >= operands.count) break;
+    apply(function, loaded[i]).store(reinterpret_cast<char*>(operands.out) + offset[i][0], false);
+  }
+}
+
+// Elements before the first that is aligned in every operand; -1 where there is none.
+template <int alignment, typename T, int inputs>
+int head_of(const Dense<T, inputs>& operands) {
+  const auto missing = [](const T* data) {
+    return static_cast<int>(-reinterpret_cast<std::uintptr_t>(data) % alignment / sizeof(T));
+  };
+  const int head = missing(operands.out);
+  const bool is_shared = std::all_of(operands.in, operands.in + inputs,
+                                     [&](const T* data) { return missing(data) == head; });
+  return is_shared ? head : -1;
+}
+
+template <int alignment, typename T, int inputs, typename Function>
+void start(const Dense<T, inputs>& operands, int head, const Function& function,
+           cudaStream_t stream) {
+  const Run run(operands.numel, head, Pattern<T, alignment>::chunk);
+  dense_kernel<alignment>
+      <<<run.blocks + run.has_edges(), kThreads, 0, stream>>>(operands, run, function);
+}
+
+template <typename T, int inputs, typename Function>
+cudaError_t launch(const Dense<T, inputs>& operands, const Function& function,
+                   cudaStream_t stream) {
+  if (const int head = head_of<32>(operands); head >= 0) {
+    start<32>(operands, head, function, stream);
+  } else if (const int head = head_of<16>(operands); head >= 0) {
+    start<16>(operands, head, function, stream);
+  } else {
+    start<sizeof(T)>(operands, 0, function, stream);
+  }
+  return cudaGetLastError();
+}
+
+template <int alignment, typename T, int inputs, typename Function>
+void start(const Strided<T, inputs>& operands, const Function& function, cudaStream_t stream) {
+  constexpr unsigned tile = kThreads * kStridedAccesses<typename Pattern<T, alignment>::Access>;
+  const unsigned blocks = (operands.count + tile - 1) / tile;
+  strided_kernel<alignment><<<blocks, kThreads, 0, stream>>>(operands, function);
+}
+
+template <typename T, int inputs, typename Function>
+cudaError_t launch(const Strided<T, inputs>& operands, const Function& function,
+                   cudaStream_t stream) {
+  if (operands.by_16_bytes) {
+    start<16>(operands, function, stream);
+  } else {
+    start<sizeof(T)>(operands, function, stream);
+  }
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+template <typename T, template <typename, int> typename Layout>
+cudaError_t Kernels<T, Layout>::forward(const Layout<T, 1>& self, const Coefficients& k,
+                                        cudaStream_t stream) {
+  if (k.is_extreme) return launch(self, Separately{ExtremeValue<opmath_t<T>>{k}}, stream);
+  return launch(self, Value<opmath_t<T>>{k}, stream);
+}
+
+template <typename T, template <typename, int> typename Layout>
+cudaError_t Kernels<T, Layout>::backward_from_input(const Layout<T, 2>& operands,
+                                                    const Coefficients& k, cudaStream_t stream) {
+  if (k.is_extreme) return launch(operands, Separately{ExtremeBackward<opmath_t<T>>{k}}, stream);
+  return launch(operands, Backward<opmath_t<T>>{k}, stream);
+}
+
+template <typename T, template <typename, int> typename Layout>
+cudaError_t Kernels<T, Layout>::backward_from_result(const Layout<T, 2>& operands,
+                                                     const Coefficients& k, cudaStream_t stream) {
+  return launch(operands, BackwardFromResult<opmath_t<T>>{k}, stream);
+}
+
+template struct Kernels<double, Dense>;
+template struct Kernels<float, Dense>;
+template struct Kernels<__half, Dense>;
+template struct Kernels<__nv_bfloat16, Dense>;
+template struct Kernels<double, Strided>;
+template struct Kernels<float, Strided>;
+template struct Kernels<__half, Strided>;
+template struct Kernels<__nv_bfloat16, Strided>;
+
+}  // namespace torch_elu::cuda
