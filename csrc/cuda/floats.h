@@ -2,6 +2,8 @@
 // two additions, multiplications or fused multiply-adds, with the bits of the single ones.
 #pragma once
 
+#include <vector_types.h>
+
 #include <cstdint>
 
 #include "../number.h"
@@ -15,8 +17,8 @@ using torch_elu::low_bits_to_exponent;
 struct Floats {
   using number_t = float;
   float2 v;
-  __device__ __forceinline__ Floats(float2 v) : v(v) {}
-  __device__ __forceinline__ explicit Floats(float x) : v{x, x} {}
+  TORCH_ELU_INLINE Floats(float2 v) : v(v) {}
+  TORCH_ELU_INLINE explicit Floats(float x) : v{x, x} {}
 };
 
 struct FloatMask {
@@ -24,41 +26,41 @@ struct FloatMask {
 };
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
-__device__ __forceinline__ Floats operator+(Floats a, Floats b) { return __fadd2_rn(a.v, b.v); }
-__device__ __forceinline__ Floats operator*(Floats a, Floats b) { return __fmul2_rn(a.v, b.v); }
-__device__ __forceinline__ Floats fma(Floats a, Floats b, Floats c) {
+TORCH_ELU_INLINE Floats operator+(Floats a, Floats b) { return __fadd2_rn(a.v, b.v); }
+TORCH_ELU_INLINE Floats operator*(Floats a, Floats b) { return __fmul2_rn(a.v, b.v); }
+TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
   return __ffma2_rn(a.v, b.v, c.v);
 }
 // There is no subtraction, nor is it needed: a + (-b) has its bits.
-__device__ __forceinline__ Floats operator-(Floats a, Floats b) {
+TORCH_ELU_INLINE Floats operator-(Floats a, Floats b) {
   return a + Floats(float2{-b.v.x, -b.v.y});
 }
 #else
-__device__ __forceinline__ Floats operator+(Floats a, Floats b) {
+TORCH_ELU_INLINE Floats operator+(Floats a, Floats b) {
   return float2{a.v.x + b.v.x, a.v.y + b.v.y};
 }
-__device__ __forceinline__ Floats operator-(Floats a, Floats b) {
+TORCH_ELU_INLINE Floats operator-(Floats a, Floats b) {
   return float2{a.v.x - b.v.x, a.v.y - b.v.y};
 }
-__device__ __forceinline__ Floats operator*(Floats a, Floats b) {
+TORCH_ELU_INLINE Floats operator*(Floats a, Floats b) {
   return float2{a.v.x * b.v.x, a.v.y * b.v.y};
 }
-__device__ __forceinline__ Floats fma(Floats a, Floats b, Floats c) {
+TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
   return float2{fma(a.v.x, b.v.x, c.v.x), fma(a.v.y, b.v.y, c.v.y)};
 }
 #endif
 
-__device__ __forceinline__ FloatMask operator<(Floats a, Floats b) {
+TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) {
   return {a.v.x < b.v.x, a.v.y < b.v.y};
 }
-__device__ __forceinline__ FloatMask operator>(Floats a, Floats b) { return b < a; }
-__device__ __forceinline__ Floats at_least(Floats x, Floats low) {
+TORCH_ELU_INLINE FloatMask operator>(Floats a, Floats b) { return b < a; }
+TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) {
   return float2{at_least(x.v.x, low.v.x), at_least(x.v.y, low.v.y)};
 }
-__device__ __forceinline__ Floats select(FloatMask condition, Floats yes, Floats no) {
+TORCH_ELU_INLINE Floats select(FloatMask condition, Floats yes, Floats no) {
   return float2{condition.x ? yes.v.x : no.v.x, condition.y ? yes.v.y : no.v.y};
 }
-__device__ __forceinline__ Floats low_bits_to_exponent(Floats x, std::uint32_t offset) {
+TORCH_ELU_INLINE Floats low_bits_to_exponent(Floats x, std::uint32_t offset) {
   return float2{low_bits_to_exponent(x.v.x, offset), low_bits_to_exponent(x.v.y, offset)};
 }
 
@@ -67,11 +69,11 @@ template <typename Function>
 struct Separately {
   Function function;
   template <typename... V>
-  __device__ __forceinline__ auto operator()(V... x) const {
+  TORCH_ELU_INLINE auto operator()(V... x) const {
     return function(x...);
   }
   template <typename... V>
-  __device__ __forceinline__ Floats operator()(Floats x, V... more) const {
+  TORCH_ELU_INLINE Floats operator()(Floats x, V... more) const {
     return float2{function(x.v.x, more.v.x...), function(x.v.y, more.v.y...)};
   }
 };

@@ -11,17 +11,13 @@
 namespace torch_elu::cuda {
 namespace {
 
-// The accesses to operands with this alignment, in bytes: as wide as it and the architecture allow,
-// or to single elements.
 template <typename T, int alignment>
-struct Pattern {
-  static constexpr bool is_wide = alignment >= 16;
-  using Access = std::conditional_t<
-      is_wide, cuda::Access<Lanes<T>, std::min<int>(alignment, sizeof(Widest))>,
-      cuda::Access<OneLane<T>, sizeof(T)>>;
-  static constexpr int chunk = kChunkBytes / (is_wide ? sizeof(T) : std::max<int>(sizeof(T), 4));
-  static constexpr int count = chunk / Access::width;
-};
+using PatternOf = Pattern<sizeof(T), alignment, kAccessBytes>;
+
+template <typename T, int alignment>
+using AccessOf =
+    Access<std::conditional_t<PatternOf<T, alignment>::is_wide, Lanes<T>, OneLane<T>>,
+           PatternOf<T, alignment>::bytes>;
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 750
 constexpr int kThreadsOfMultiprocessor = 1024;
@@ -39,7 +35,7 @@ constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;
   if (is_separate<Function>) {
     threads = kThreads;
-  } else if (sizeof(Widest) == 32) {
+  } else if (kAccessBytes == 32) {
     threads = std::min(threads, inputs == 1 ? 1024 : 896);
   } else if (sizeof(T) * inputs == 16) {
     threads = threads * 3 / 4;
@@ -53,7 +49,7 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>
   if (blockIdx.x == run.blocks) {
     const std::int64_t element = edge(run, threadIdx.x);
     if (element < run.numel) {
-      using One = typename Pattern<T, sizeof(T)>::Access;
+      using One = AccessOf<T, sizeof(T)>;
       One one[inputs];
 #pragma unroll
       for (int input = 0; input < inputs; ++input) {
@@ -63,8 +59,8 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>
     }
     return;
   }
-  using Access = typename Pattern<T, alignment>::Access;
-  constexpr int count = Pattern<T, alignment>::count;
+  using Access = AccessOf<T, alignment>;
+  constexpr int count = PatternOf<T, alignment>::count;
   const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
   // All loads are under way before the first is waited for.
   Access loaded[count][inputs];
@@ -92,7 +88,7 @@ constexpr int kStridedAccesses = Access::width == 1 ? 4 : 2;
 template <int alignment, typename T, int inputs, typename Function>
 __global__ void __launch_bounds__(kThreads)
     strided_kernel(Strided<T, inputs> operands, Function function) {
-  using Access = typename Pattern<T, alignment>::Access;
+  using Access = AccessOf<T, alignment>;
   constexpr int count = kStridedAccesses<Access>;
   const std::uint32_t first = blockIdx.x * (kThreads * count) + threadIdx.x;
   std::uint32_t index[count], offset[count][inputs + 1];
@@ -116,55 +112,49 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Elements before the first that is aligned in every operand; -1 where there is none.
-template <int alignment, typename T, int inputs>
-int head_of(const Dense<T, inputs>& operands) {
-  const auto missing = [](const T* data) {
-    return static_cast<int>(-reinterpret_cast<std::uintptr_t>(data) % alignment / sizeof(T));
-  };
-  const int head = missing(operands.out);
-  const bool is_shared = std::all_of(operands.in, operands.in + inputs,
-                                     [&](const T* data) { return missing(data) == head; });
-  return is_shared ? head : -1;
+template <typename... Parameters, typename... Arguments>
+cudaError_t start(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t stream,
+                  const Arguments&... arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks);
+  config.blockDim = dim3(kThreads);
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
 template <int alignment, typename T, int inputs, typename Function>
-void start(const Dense<T, inputs>& operands, int head, const Function& function,
-           cudaStream_t stream) {
-  const Run run(operands.numel, head, Pattern<T, alignment>::chunk);
-  dense_kernel<alignment>
-      <<<run.blocks + run.has_edges(), kThreads, 0, stream>>>(operands, run, function);
+cudaError_t start_dense(const Dense<T, inputs>& operands, int head, const Function& function,
+                        cudaStream_t stream) {
+  const Run run(operands.numel, head, PatternOf<T, alignment>::chunk);
+  return start(dense_kernel<alignment, T, inputs, Function>, run.blocks + run.has_edges(), stream,
+               operands, run, function);
+}
+
+template <int alignment, typename T, int inputs, typename Function>
+cudaError_t start_strided(const Strided<T, inputs>& operands, const Function& function,
+                          cudaStream_t stream) {
+  constexpr unsigned tile = kThreads * kStridedAccesses<AccessOf<T, alignment>>;
+  return start(strided_kernel<alignment, T, inputs, Function>, (operands.count + tile - 1) / tile,
+               stream, operands, function);
 }
 
 template <typename T, int inputs, typename Function>
 cudaError_t launch(const Dense<T, inputs>& operands, const Function& function,
                    cudaStream_t stream) {
-  if (const int head = head_of<32>(operands); head >= 0) {
-    start<32>(operands, head, function, stream);
-  } else if (const int head = head_of<16>(operands); head >= 0) {
-    start<16>(operands, head, function, stream);
-  } else {
-    start<sizeof(T)>(operands, 0, function, stream);
-  }
-  return cudaGetLastError();
-}
-
-template <int alignment, typename T, int inputs, typename Function>
-void start(const Strided<T, inputs>& operands, const Function& function, cudaStream_t stream) {
-  constexpr unsigned tile = kThreads * kStridedAccesses<typename Pattern<T, alignment>::Access>;
-  const unsigned blocks = (operands.count + tile - 1) / tile;
-  strided_kernel<alignment><<<blocks, kThreads, 0, stream>>>(operands, function);
+  const auto head = [&](int alignment) {
+    const T* last = operands.in[inputs - 1];
+    return elements_before_aligned({operands.out, operands.in[0], last}, sizeof(T), alignment);
+  };
+  if (head(32) >= 0) return start_dense<32>(operands, head(32), function, stream);
+  if (head(16) >= 0) return start_dense<16>(operands, head(16), function, stream);
+  return start_dense<sizeof(T)>(operands, 0, function, stream);
 }
 
 template <typename T, int inputs, typename Function>
 cudaError_t launch(const Strided<T, inputs>& operands, const Function& function,
                    cudaStream_t stream) {
-  if (operands.by_16_bytes) {
-    start<16>(operands, function, stream);
-  } else {
-    start<sizeof(T)>(operands, function, stream);
-  }
-  return cudaGetLastError();
+  if (operands.by_16_bytes) return start_strided<16>(operands, function, stream);
+  return start_strided<sizeof(T)>(operands, function, stream);
 }
 
 }  // namespace

@@ -5,94 +5,98 @@
 #include <cuda_fp16.h>
 
 #include <cstdint>
-#include <type_traits>
+#include <cstring>
 
 #include "floats.h"
 #include "kernels.h"
 
 namespace torch_elu::cuda {
 
-// Wide accesses in PTX, since the compiler splits some that are written in C++. Streaming ("cs"):
-// first to leave the L2 cache, for tensors that do not fit into it.
-template <int size>
-struct alignas(size) Bytes;
-
-template <>
-struct alignas(16) Bytes<16> {
-  std::uint32_t words[4];
-
-  static __device__ __forceinline__ Bytes load(const void* from, bool streaming) {
-    std::uint32_t a, b, c, d;
-    if (streaming) {
-      asm volatile("ld.global.cs.v4.b32 {%0, %1, %2, %3}, [%4];"
-                   : "=r"(a), "=r"(b), "=r"(c), "=r"(d)
-                   : "l"(from));
-    } else {
-      asm volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];"
-                   : "=r"(a), "=r"(b), "=r"(c), "=r"(d)
-                   : "l"(from));
-    }
-    return {a, b, c, d};
-  }
-  __device__ __forceinline__ void store(void* to, bool streaming) const {
-    const auto [a, b, c, d] = words;
-    if (streaming) {
-      asm volatile("st.global.cs.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(a), "r"(b), "r"(c),
-                   "r"(d)
-                   : "memory");
-    } else {
-      asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(a), "r"(b), "r"(c),
-                   "r"(d)
-                   : "memory");
-    }
-  }
-};
-
+// The widest access that the architecture has.
+#if !defined(TORCH_ELU_ACCESS_BYTES)
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
-template <>
-struct alignas(32) Bytes<32> {
-  std::uint32_t words[8];
+#define TORCH_ELU_ACCESS_BYTES 32
+#else
+#define TORCH_ELU_ACCESS_BYTES 16
+#endif
+#endif
+constexpr int kAccessBytes = TORCH_ELU_ACCESS_BYTES;
 
-  static __device__ __forceinline__ Bytes load(const void* from, bool streaming) {
-    std::uint32_t a, b, c, d, e, f, g, h;
-    if (streaming) {
+// By one instruction. In PTX, since the compiler splits some stores that are written in C++.
+// Streaming ("cs"): first to leave the L2 cache, for tensors that do not fit into it.
+template <int size>
+struct alignas(size) Bytes {
+  std::uint32_t words[size / 4];
+
+  static TORCH_ELU_INLINE Bytes load(const void* from, [[maybe_unused]] bool streaming) {
+#if defined(__CUDA_ARCH__)
+    Bytes x;
+    auto& w = x.words;
+    if constexpr (size == 16) {
+      if (streaming) {
+        asm volatile("ld.global.cs.v4.b32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
+                     : "l"(from));
+      } else {
+        asm volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
+                     : "l"(from));
+      }
+    } else if (streaming) {
       asm volatile("ld.global.cs.v8.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];"
-                   : "=r"(a), "=r"(b), "=r"(c), "=r"(d), "=r"(e), "=r"(f), "=r"(g), "=r"(h)
+                   : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3]), "=r"(w[4]), "=r"(w[5]),
+                     "=r"(w[6]), "=r"(w[7])
                    : "l"(from));
     } else {
       asm volatile("ld.global.v8.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];"
-                   : "=r"(a), "=r"(b), "=r"(c), "=r"(d), "=r"(e), "=r"(f), "=r"(g), "=r"(h)
+                   : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3]), "=r"(w[4]), "=r"(w[5]),
+                     "=r"(w[6]), "=r"(w[7])
                    : "l"(from));
     }
-    return {a, b, c, d, e, f, g, h};
+    return x;
+#else
+    return *static_cast<const Bytes*>(from);
+#endif
   }
-  __device__ __forceinline__ void store(void* to, bool streaming) const {
-    const auto [a, b, c, d, e, f, g, h] = words;
-    if (streaming) {
-      asm volatile("st.global.cs.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to), "r"(a),
-                   "r"(b), "r"(c), "r"(d), "r"(e), "r"(f), "r"(g), "r"(h)
+
+  TORCH_ELU_INLINE void store(void* to, [[maybe_unused]] bool streaming) const {
+#if defined(__CUDA_ARCH__)
+    const auto& w = words;
+    if constexpr (size == 16) {
+      if (streaming) {
+        asm volatile("st.global.cs.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]),
+                     "r"(w[2]), "r"(w[3])
+                     : "memory");
+      } else {
+        asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]),
+                     "r"(w[2]), "r"(w[3])
+                     : "memory");
+      }
+    } else if (streaming) {
+      asm volatile("st.global.cs.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to),
+                   "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]), "r"(w[4]), "r"(w[5]), "r"(w[6]),
+                   "r"(w[7])
                    : "memory");
     } else {
-      asm volatile("st.global.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to), "r"(a),
-                   "r"(b), "r"(c), "r"(d), "r"(e), "r"(f), "r"(g), "r"(h)
+      asm volatile("st.global.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to), "r"(w[0]),
+                   "r"(w[1]), "r"(w[2]), "r"(w[3]), "r"(w[4]), "r"(w[5]), "r"(w[6]), "r"(w[7])
                    : "memory");
     }
+#else
+    *static_cast<Bytes*>(to) = *this;
+#endif
   }
 };
-using Widest = Bytes<32>;
-#else
-using Widest = Bytes<16>;
-#endif
 
 // One element at a time.
 template <typename T>
 struct OneLane {
   using Word = T;
   static constexpr int count = 1;
-  static __device__ __forceinline__ opmath_t<T> to_number(T x) {
+  static TORCH_ELU_INLINE opmath_t<T> to_number(T x) {
     return static_cast<opmath_t<T>>(x);
   }
-  static __device__ __forceinline__ T from_number(opmath_t<T> x) { return static_cast<T>(x); }
+  static TORCH_ELU_INLINE T from_number(opmath_t<T> x) { return static_cast<T>(x); }
 };
 
 // The elements of a word as the number that instructions take at once.
@@ -103,16 +107,16 @@ template <>
 struct Lanes<float> {
   using Word = float2;
   static constexpr int count = 2;
-  static __device__ __forceinline__ Floats to_number(float2 x) { return x; }
-  static __device__ __forceinline__ float2 from_number(Floats x) { return x.v; }
+  static TORCH_ELU_INLINE Floats to_number(float2 x) { return x; }
+  static TORCH_ELU_INLINE float2 from_number(Floats x) { return x.v; }
 };
 
 template <>
 struct Lanes<__half> {
   using Word = __half2;
   static constexpr int count = 2;
-  static __device__ __forceinline__ Floats to_number(__half2 x) { return __half22float2(x); }
-  static __device__ __forceinline__ __half2 from_number(Floats x) {
+  static TORCH_ELU_INLINE Floats to_number(__half2 x) { return __half22float2(x); }
+  static TORCH_ELU_INLINE __half2 from_number(Floats x) {
     return __float22half2_rn(x.v);
   }
 };
@@ -121,10 +125,10 @@ template <>
 struct Lanes<__nv_bfloat16> {
   using Word = __nv_bfloat162;
   static constexpr int count = 2;
-  static __device__ __forceinline__ Floats to_number(__nv_bfloat162 x) {
+  static TORCH_ELU_INLINE Floats to_number(__nv_bfloat162 x) {
     return __bfloat1622float2(x);
   }
-  static __device__ __forceinline__ __nv_bfloat162 from_number(Floats x) {
+  static TORCH_ELU_INLINE __nv_bfloat162 from_number(Floats x) {
     return __float22bfloat162_rn(x.v);
   }
 };
@@ -139,30 +143,30 @@ struct Access {
 
   Word word[words];
 
-  static __device__ __forceinline__ Access load(const void* from, bool streaming) {
+  static TORCH_ELU_INLINE Access load(const void* from, bool streaming) {
     Access access;
     if constexpr (words == 1) {
       access.word[0] = *static_cast<const Word*>(from);
     } else {
       const auto loaded = Bytes<bytes>::load(from, streaming);
-      memcpy(&access, &loaded, bytes);
+      std::memcpy(static_cast<void*>(access.word), &loaded, bytes);
     }
     return access;
   }
 
-  __device__ __forceinline__ void store(void* to, bool streaming) const {
+  TORCH_ELU_INLINE void store(void* to, bool streaming) const {
     if constexpr (words == 1) {
       *static_cast<Word*>(to) = word[0];
     } else {
       Bytes<bytes> stored;
-      memcpy(&stored, this, bytes);
+      std::memcpy(stored.words, static_cast<const void*>(word), bytes);
       stored.store(to, streaming);
     }
   }
 };
 
 template <typename Function, typename Access, int inputs>
-__device__ __forceinline__ Access apply(const Function& function, const Access (&x)[inputs]) {
+TORCH_ELU_INLINE Access apply(const Function& function, const Access (&x)[inputs]) {
   using Lanes = typename Access::Lanes;
   Access result;
 #pragma unroll
