@@ -52,8 +52,7 @@ bool exceeds_l2(int64_t bytes) {
     return false;
   }
   int l2 = 0;
-  C10_CUDA_CHECK(
-      cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, c10::cuda::current_device()));
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, c10::cuda::current_device()));
   return bytes > l2;
 }
 
@@ -135,18 +134,18 @@ void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
   }
 }
 
-// Without `out`, or with `self` in its place, a run of memory needs no iterator, which takes time to
-// build.
+// Without `out`, or with `self` in its place, a run of memory needs no iterator, which takes time
+// to build.
 void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
                  const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_type_of(self.scalar_type(), name, [&]<typename T>() {
     const c10::cuda::CUDAGuard guard(self.device());
     const auto k = convert_coefficients<cuda::opmath_t<T>>(alpha, scale, input_scale);
     const auto stream = c10::cuda::getCurrentCUDAStream();
-    const auto launch = [&]<template <typename, int> typename Layout>(
-                            const Layout<T, 1>& operands) {
-      C10_CUDA_CHECK((cuda::Kernels<T, Layout>::forward(operands, k, stream)));
-    };
+    const auto launch =
+        [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
+          C10_CUDA_CHECK((cuda::Kernels<T, Layout>::forward(operands, k, stream)));
+        };
     const bool is_new = !out.defined();
     if (is_new) {
       out = empty_output_cuda(self);
@@ -201,18 +200,18 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
     const c10::cuda::CUDAGuard guard(self_or_result.device());
     const auto k = convert_coefficients<cuda::opmath_t<T>>(alpha, scale, input_scale);
     const auto stream = c10::cuda::getCurrentCUDAStream();
-    const auto launch = [&]<template <typename, int> typename Layout>(
-                            const Layout<T, 2>& operands) {
-      using Kernels = cuda::Kernels<T, Layout>;
-      C10_CUDA_CHECK(is_result ? Kernels::backward_from_result(operands, k, stream)
-                               : Kernels::backward_from_input(operands, k, stream));
-    };
+    const auto launch =
+        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
+          using Kernels = cuda::Kernels<T, Layout>;
+          C10_CUDA_CHECK(is_result ? Kernels::backward_from_result(operands, k, stream)
+                                   : Kernels::backward_from_input(operands, k, stream));
+        };
     grad_input = empty_output_cuda(self_or_result);
     if (is_one_run(grad_input, self_or_result) && is_one_run(grad_input, grad_output)) {
       if (grad_input.numel() > 0) {
-        launch(dense_operands<T, 2>(
-            grad_input.mutable_data_ptr(),
-            {grad_output.const_data_ptr(), self_or_result.const_data_ptr()}, grad_input.numel()));
+        launch(dense_operands<T, 2>(grad_input.mutable_data_ptr(),
+                                    {grad_output.const_data_ptr(), self_or_result.const_data_ptr()},
+                                    grad_input.numel()));
       }
       return;
     }

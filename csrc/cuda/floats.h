@@ -28,13 +28,9 @@ struct FloatMask {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
 TORCH_ELU_INLINE Floats operator+(Floats a, Floats b) { return __fadd2_rn(a.v, b.v); }
 TORCH_ELU_INLINE Floats operator*(Floats a, Floats b) { return __fmul2_rn(a.v, b.v); }
-TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
-  return __ffma2_rn(a.v, b.v, c.v);
-}
+TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) { return __ffma2_rn(a.v, b.v, c.v); }
 // There is no subtraction, nor is it needed: a + (-b) has its bits.
-TORCH_ELU_INLINE Floats operator-(Floats a, Floats b) {
-  return a + Floats(float2{-b.v.x, -b.v.y});
-}
+TORCH_ELU_INLINE Floats operator-(Floats a, Floats b) { return a + Floats(float2{-b.v.x, -b.v.y}); }
 #else
 TORCH_ELU_INLINE Floats operator+(Floats a, Floats b) {
   return float2{a.v.x + b.v.x, a.v.y + b.v.y};
@@ -50,9 +46,7 @@ TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
 }
 #endif
 
-TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) {
-  return {a.v.x < b.v.x, a.v.y < b.v.y};
-}
+TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) { return {a.v.x < b.v.x, a.v.y < b.v.y}; }
 TORCH_ELU_INLINE FloatMask operator>(Floats a, Floats b) { return b < a; }
 TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) {
   return float2{at_least(x.v.x, low.v.x), at_least(x.v.y, low.v.y)};

@@ -1,10 +1,9 @@
 // One kernel for dense operands and one for strided ones, each for any function of elements.
-#include "kernels.h"
-
 #include <algorithm>
 #include <type_traits>
 
 #include "../functions.h"
+#include "kernels.h"
 #include "memory.h"
 #include "tiles.h"
 
@@ -15,9 +14,8 @@ template <typename T, int alignment>
 using PatternOf = Pattern<sizeof(T), alignment, kAccessBytes>;
 
 template <typename T, int alignment>
-using AccessOf =
-    Access<std::conditional_t<PatternOf<T, alignment>::is_wide, Lanes<T>, OneLane<T>>,
-           PatternOf<T, alignment>::bytes>;
+using AccessOf = Access<std::conditional_t<PatternOf<T, alignment>::is_wide, Lanes<T>, OneLane<T>>,
+                        PatternOf<T, alignment>::bytes>;
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ == 750
 constexpr int kThreadsOfMultiprocessor = 1024;
@@ -69,8 +67,8 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>
     if (!accesses.has(i)) break;
 #pragma unroll
     for (int input = 0; input < inputs; ++input) {
-      loaded[i][input] = Access::load(operands.in[input] + accesses.first + i * accesses.step,
-                                      operands.streaming);
+      loaded[i][input] =
+          Access::load(operands.in[input] + accesses.first + i * accesses.step, operands.streaming);
     }
   }
 #pragma unroll

@@ -93,9 +93,7 @@ template <typename T>
 struct OneLane {
   using Word = T;
   static constexpr int count = 1;
-  static TORCH_ELU_INLINE opmath_t<T> to_number(T x) {
-    return static_cast<opmath_t<T>>(x);
-  }
+  static TORCH_ELU_INLINE opmath_t<T> to_number(T x) { return static_cast<opmath_t<T>>(x); }
   static TORCH_ELU_INLINE T from_number(opmath_t<T> x) { return static_cast<T>(x); }
 };
 
@@ -116,18 +114,14 @@ struct Lanes<__half> {
   using Word = __half2;
   static constexpr int count = 2;
   static TORCH_ELU_INLINE Floats to_number(__half2 x) { return __half22float2(x); }
-  static TORCH_ELU_INLINE __half2 from_number(Floats x) {
-    return __float22half2_rn(x.v);
-  }
+  static TORCH_ELU_INLINE __half2 from_number(Floats x) { return __float22half2_rn(x.v); }
 };
 
 template <>
 struct Lanes<__nv_bfloat16> {
   using Word = __nv_bfloat162;
   static constexpr int count = 2;
-  static TORCH_ELU_INLINE Floats to_number(__nv_bfloat162 x) {
-    return __bfloat1622float2(x);
-  }
+  static TORCH_ELU_INLINE Floats to_number(__nv_bfloat162 x) { return __bfloat1622float2(x); }
   static TORCH_ELU_INLINE __nv_bfloat162 from_number(Floats x) {
     return __float22bfloat162_rn(x.v);
   }

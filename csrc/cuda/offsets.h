@@ -17,8 +17,8 @@ struct Divisor {
   Divisor() = default;
   explicit Divisor(std::uint32_t value) : value(value), shift(0) {
     while ((std::uint64_t{1} << shift) < value) ++shift;
-    multiplier = static_cast<std::uint32_t>(
-        (((std::uint64_t{1} << shift) - value) << 32) / value + 1);
+    multiplier =
+        static_cast<std::uint32_t>((((std::uint64_t{1} << shift) - value) << 32) / value + 1);
   }
 
   TORCH_ELU_INLINE std::uint32_t quotient(std::uint32_t x) const {

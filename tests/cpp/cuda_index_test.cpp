@@ -53,7 +53,7 @@ TYPED_TEST_SUITE(DenseKernel, Launches);
 TYPED_TEST(DenseKernel, TouchesEveryElementOnceForEverySizeAndOffset) {
   constexpr int size = TypeParam::element_size, alignment = TypeParam::alignment;
   for (int head = 0; head < alignment / size; ++head) {
-    for (std::int64_t numel = 1; numel <= 4096; ++numel) {
+    for (std::int64_t numel = 0; numel <= 4096; ++numel) {
       const auto count = touched<size, alignment, TypeParam::widest_access>(numel, head);
       const std::vector<int> once(static_cast<std::size_t>(numel), 1);
       ASSERT_EQ(count, once) << "numel " << numel << ", head " << head;
@@ -94,8 +94,7 @@ TEST(Alignment, HeadAlignsEveryOperandOrThereIsNone) {
     for (const int alignment : {16, 32}) {
       for (int out = 0; out < 64; out += size) {
         for (int in = 0; in < 64; in += size) {
-          const int head =
-              elements_before_aligned({memory + out, memory + in}, size, alignment);
+          const int head = elements_before_aligned({memory + out, memory + in}, size, alignment);
           if ((out - in) % alignment != 0) {
             EXPECT_EQ(head, -1);
           } else {
@@ -116,8 +115,8 @@ TEST(Divisor, DividesAsTheProcessorDoes) {
   for (int i = 0; i < 200'000; ++i) {
     const std::uint32_t divisor = 1 + random() % (most >> i % 31);
     const Divisor by(divisor);
-    for (const std::uint32_t x : {0U, 1U, divisor - 1, divisor, most, most / divisor * divisor,
-                                  random(), random()}) {
+    for (const std::uint32_t x :
+         {0U, 1U, divisor - 1, divisor, most, most / divisor * divisor, random(), random()}) {
       ASSERT_EQ(by.quotient(x), x / divisor) << x << " / " << divisor;
     }
   }

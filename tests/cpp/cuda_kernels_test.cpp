@@ -77,8 +77,7 @@ using CoefficientsOf = Coefficients<opmath_t<T>>;
 
 template <typename T>
 std::vector<cpu_t<T>> expected(Operation operation, const CoefficientsOf<T>& k,
-                               const std::vector<cpu_t<T>>& grad,
-                               const std::vector<cpu_t<T>>& x) {
+                               const std::vector<cpu_t<T>>& grad, const std::vector<cpu_t<T>>& x) {
   const auto& kernels = cpu::kernels_baseline.*Type<T>::kernels;
   std::vector<cpu_t<T>> out(x.size());
   const auto n = static_cast<std::ptrdiff_t>(x.size());
@@ -117,7 +116,7 @@ template <typename T>
 class Placed {
  public:
   Placed(std::size_t n, std::size_t offset)
-      : memory_(new(std::align_val_t(64)) T[n + offset]), offset_(offset) {}
+      : memory_(new (std::align_val_t(64)) T[n + offset]), offset_(offset) {}
   Placed(const std::vector<T>& x, std::size_t offset) : Placed(x.size(), offset) {
     std::copy(x.begin(), x.end(), data());
   }
@@ -158,8 +157,8 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllSizesAndOffsets) {
   using C = cpu_t<T>;
   const CoefficientsOf<T> k(0.5, 1, 1);
   constexpr std::size_t offsets = 32 / sizeof(T);
-  for (std::size_t n : {1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 1023, 1025, 2047, 2049,
-                        4096, 5000}) {
+  for (std::size_t n :
+       {1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 1023, 1025, 2047, 2049, 4096, 5000}) {
     const auto x = inputs<C>(n, 4), grad = inputs<C>(n, 6);
     for (const auto operation : kOperations) {
       const auto want = expected<T>(operation, k, grad, x);
