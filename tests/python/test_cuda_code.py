@@ -133,6 +133,24 @@ def test_no_operation_is_fused_split_or_made_approximate(architecture: str) -> N
         assert kernel.count("MUFU", "RRO") == 0, kernel
 
 
+# The formula for extreme coefficients has what a compiler could fuse, and counts on its rounding.
+EXTREME_FMAS = {
+    ("float32", "ExtremeValue"): 13,
+    ("float32", "ExtremeBackward"): 12,
+    ("float64", "ExtremeValue"): 18,
+    ("float64", "ExtremeBackward"): 17,
+}
+
+
+@parametrize_architectures
+def test_no_product_and_sum_are_contracted(architecture: str) -> None:
+    for kernel in kernels(architecture):
+        if kernel.is_extreme and kernel.layout == "dense" and kernel.alignment == 32:
+            number = "float64" if kernel.dtype == "float64" else "float32"
+            written = EXTREME_FMAS[number, kernel.function] * elements(kernel)
+            assert kernel.count("DFMA" if number == "float64" else "FFMA") == written, kernel
+
+
 @parametrize_architectures
 def test_halves_are_converted_two_at_a_time(architecture: str) -> None:
     for kernel in plain_dense(architecture):
