@@ -27,7 +27,7 @@ constexpr int kThreadsOfMultiprocessor = 2048;
 
 // Blocks that a multiprocessor is to hold at once, which bounds the registers of each thread: all
 // that there can be (32 registers, where that is 2,048 threads), fewer where the compiler spilled
-// some then.
+// some then, one for the long function of extreme.h.
 template <typename T, int inputs, typename Function>
 constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;

@@ -10,9 +10,9 @@
 namespace torch_elu::cuda {
 
 constexpr int kThreads = 128;  // of a block
-// What a thread has under way of each operand. On a multiprocessor with 2,048 threads that makes 64
-// KiB. Memory at 4.8 TB/s, as an H200's, answers in less than 1 us: it keeps 2.4 TB/s * 1 us / 132
-// = 18 KiB of each multiprocessor's loads, and as much of its stores, busy.
+// What a thread has under way of each operand. 2,048 threads of a multiprocessor make that 64 KiB;
+// an H200, which reads 2.4 TB/s while it writes as much, needs 18 KiB on each of 132 if memory
+// answers within a microsecond.
 constexpr int kChunkBytes = 32;
 
 // How a thread accesses its chunk, in operands of this alignment: in accesses as wide as it and the
