@@ -5,6 +5,7 @@
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make bench   the benchmark, with its table, JSON and pictures in build/bench
+# make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
 # PYTHON=python3.12       the interpreter for .venv
@@ -36,7 +37,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest bench exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest bench gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -72,6 +73,10 @@ ctest: build
 
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench
+
+# With the PyTorch at hand, in .venv or beside $(PYTHON), and without a network: it sets up nothing.
+gpu:
+	PYTHON=$(PYTHON) tools/gpu.sh
 
 exhaustive: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python

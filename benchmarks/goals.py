@@ -14,6 +14,7 @@ from .elementwise import (
     PYTORCH_BACKWARD_OUT,
     threads_name,
 )
+from .tables import Verdict
 from .timing import Results
 
 # Two times of the same work differ by that much.
@@ -35,16 +36,6 @@ class Goal:
         if self.is_speedup:
             return f"{self.case}: {who}at least {self.ratio:g} x as fast as {self.against}"
         return f"{self.case}: {who}at most {self.ratio:g} x the time of {self.against}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A goal, what was measured, and for which instruction set the goal is if not the one used."""
-
-    goal: str
-    measured: float | None
-    reached: bool
-    set_for: str = ""
 
 
 def faster(case: str, speedup: float, against: str = PYTORCH, contender: str = OURS) -> Goal:

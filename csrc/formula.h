@@ -6,7 +6,8 @@
 // and its slope, from the input or from the result. V is a "number": float or double (number.h), or
 // a SIMD vector of them (cpu/simd). Only operations that IEEE 754 rounds correctly, in a fixed
 // order, every fused multiply-add written out: compiled with contraction off (-ffp-contract=off,
-// --fmad=false), the same input gives the same bits everywhere.
+// --fmad=false), the same input gives the same bits everywhere, but for the payload of a NaN, which
+// is the processor's.
 //
 // How: with step = ln2 / input_scale, x = n step + r, n an integer and |r| <= step / 2. Then
 //   p = (exp(input_scale * r) - 1) / input_scale = r + r^2 q(r), q a polynomial,

@@ -96,6 +96,14 @@ TORCH_ELU_INLINE number_t at_least(number_t x, number_t low) {
   return x < low ? low : x;
 }
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+__device__ __forceinline__ float at_least(float x, float low) {
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(low));
+  return result;
+}
+#endif
+
 // The smaller one; x itself where x is NaN.
 template <typename number_t>
 TORCH_ELU_INLINE number_t at_most(number_t x, number_t high) {

@@ -15,6 +15,14 @@ namespace torch_elu {
 /// The result's tensor: shape, dtype, device of `self`, and the strides that at::elu gives.
 at::Tensor empty_output(const at::Tensor& self);
 
+// Dense tensors of the same layout are one run of memory each, whatever the order of their
+// dimensions.
+inline bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
+  return (a.is_contiguous() && b.is_contiguous()) ||
+         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
+          a.strides() == b.strides());
+}
+
 inline void check_dtype(at::ScalarType dtype, const char* name) {
   TORCH_CHECK_NOT_IMPLEMENTED(
       dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16,

@@ -32,14 +32,6 @@ void with_kernels_for(at::ScalarType dtype, const char* name, const Run& run) {
   }
 }
 
-// Dense tensors of the same layout are one run of memory each, whatever the order of their
-// dimensions.
-bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
-  return (a.is_contiguous() && b.is_contiguous()) ||
-         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
-          a.strides() == b.strides());
-}
-
 // What one thread does in one run needs no iterator, which takes half a microsecond to build.
 bool is_small_run(const at::Tensor& out, const at::Tensor& self) {
   return self.numel() <= kGrainSize && is_one_run(out, self);

@@ -4,8 +4,7 @@
 // inlined.
 #include "kernels.h"
 
-#include "../extreme.h"
-#include "../formula.h"
+#include "../functions.h"
 #include "simd/pair.h"
 #include "simd/scalar.h"
 
@@ -161,68 +160,6 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     }
   }
 }
-
-// Function objects, since a compiler may decide not to inline a lambda. They hold a copy of the
-// coefficients: one that no store through a pointer to numbers can change, so that it stays in
-// registers.
-template <typename T>
-struct Value {
-  const Coefficients<T> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return value(x, k);
-  }
-};
-
-template <typename T>
-struct UnitValue {
-  const Coefficients<T> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return unit_value(x, k);
-  }
-};
-
-template <typename T>
-struct ExtremeValue {
-  const Coefficients<T> k;
-  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const { return extreme::value(x, k); }
-};
-
-template <typename T>
-struct Backward {
-  const Coefficients<T> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * slope(x, k);
-  }
-};
-
-template <typename T>
-struct UnitBackward {
-  const Coefficients<T> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * unit_slope(x, k);
-  }
-};
-
-template <typename T>
-struct ExtremeBackward {
-  const Coefficients<T> k;
-  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
-    return grad_output * extreme::slope(x, k);
-  }
-};
-
-template <typename T>
-struct BackwardFromResult {
-  const Coefficients<T> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
-    return grad_output * slope_from_result(y, k);
-  }
-};
 
 template <typename T>
 struct Run {
