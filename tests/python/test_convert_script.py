@@ -23,8 +23,8 @@ def inputs() -> Tensor:
     return in_range(torch.float32, 30_000, -8, 2)
 
 
-def in_another_process(model: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """As another process would find it: saved, and loaded into classes of its own."""
+def saved_and_loaded(model: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+    """As another process finds it, in classes of its own."""
     file = io.BytesIO()
     torch.jit.save(model, file)
     file.seek(0)
@@ -121,7 +121,7 @@ def test_converted_models_hold_and_run_our_operator_and_save_and_load(
         model.linear.bias.fill_(0.0)
     scripted = to_script(model)
     if is_loaded:
-        scripted = in_another_process(scripted)
+        scripted = saved_and_loaded(scripted)
     x = inputs().view(-1, 1)
     expected = ours.elu(x, *c)
     for _ in range(3):  # what the executor makes of this code must not outlive it
@@ -130,7 +130,7 @@ def test_converted_models_hold_and_run_our_operator_and_save_and_load(
     assert torch_elu.convert(scripted) is scripted
     assert operators(scripted) == [f"torch_elu::{name}"] * len(operators(scripted))
     assert operators(scripted)
-    for converted in (scripted, in_another_process(scripted), copy.deepcopy(scripted)):
+    for converted in (scripted, saved_and_loaded(scripted), copy.deepcopy(scripted)):
         for _ in range(4):
             assert_same_bits(converted(x), expected)
 
@@ -246,7 +246,7 @@ def test_activations_are_found_wherever_they_stand_and_counted(
 ) -> None:
     scripted = torch.jit.script(copy.deepcopy(model))
     if is_loaded:
-        scripted = in_another_process(scripted)
+        scripted = saved_and_loaded(scripted)
     x = torch.randn(5)
     expected = model(x, *arguments)
     with caplog.at_level(logging.INFO, "torch_elu"):
@@ -256,7 +256,7 @@ def test_activations_are_found_wherever_they_stand_and_counted(
     ]
     found = operators(scripted)
     assert set(found) == {"torch_elu::elu"}
-    for converted in (scripted, in_another_process(scripted)):
+    for converted in (scripted, saved_and_loaded(scripted)):
         for _ in range(3):
             torch.testing.assert_close(converted(x, *arguments), expected)
 
@@ -288,11 +288,11 @@ def test_hooks_are_kept_and_converted_at_the_top_and_below(is_loaded: bool) -> N
         module.register_forward_hook(hook)
     scripted = torch.jit.script(model)
     if is_loaded:
-        scripted = in_another_process(scripted)
+        scripted = saved_and_loaded(scripted)
     x = torch.randn(4, 3)
     expected = model(x)
     torch_elu.convert(scripted)
-    for converted in (scripted, in_another_process(scripted)):
+    for converted in (scripted, saved_and_loaded(scripted)):
         torch.testing.assert_close(converted(x), expected)
         compiled = [*converted._c._get_forward_hooks(), *converted._c._get_forward_pre_hooks()]
         assert len(compiled) == 2
@@ -322,7 +322,7 @@ Uses.__annotations__ = {"activation": Activation}  # not as a string, which Torc
 def test_interfaces_reach_the_converted_module() -> None:
     scripted = torch_elu.convert(torch.jit.script(Uses()))
     x = inputs()
-    for converted in (scripted, in_another_process(scripted)):
+    for converted in (scripted, saved_and_loaded(scripted)):
         assert_same_bits(converted(x), ours.elu(x, 0.5))
 
 
