@@ -270,6 +270,8 @@ def test_methods_attributes_and_properties_go_on() -> None:
     assert_same_bits(scripted.unused_by_forward(x), ours.elu(x, *SELU))
     assert_same_bits(scripted(x), ours.elu(x) + ours.elu(torch.full((1,), -1.0)))
     assert scripted.steps == 2
+    (slope,) = scripted._c._properties()
+    assert slope.name == "slope"
 
 
 def pre_hook(self, input: tuple[Tensor]) -> tuple[Tensor]:
@@ -280,22 +282,31 @@ def hook(self, input: tuple[Tensor], output: Tensor) -> Tensor:
     return F.selu(output) * 2
 
 
+def hook_without(self, input: tuple[Tensor], output: Tensor) -> Tensor:
+    return output + self.training
+
+
 @pytest.mark.parametrize("is_loaded", [False, True], ids=["made here", "loaded"])
-def test_hooks_are_kept_and_converted_at_the_top_and_below(is_loaded: bool) -> None:
+def test_hooks_are_kept_and_converted_at_the_top_and_below(
+    is_loaded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     model = nn.Sequential(nn.Sequential(nn.ELU(0.5)), nn.Linear(3, 3))
     for module in (model, model[0]):
         module.register_forward_pre_hook(pre_hook)
         module.register_forward_hook(hook)
+        module.register_forward_hook(hook_without)
     scripted = torch.jit.script(model)
     if is_loaded:
         scripted = saved_and_loaded(scripted)
     x = torch.randn(4, 3)
     expected = model(x)
-    torch_elu.convert(scripted)
+    with caplog.at_level(logging.INFO, "torch_elu"):
+        torch_elu.convert(scripted)
+    assert "replaced 5 activations" in caplog.text  # each hook once, though it is called elsewhere
     for converted in (scripted, saved_and_loaded(scripted)):
         torch.testing.assert_close(converted(x), expected)
         compiled = [*converted._c._get_forward_hooks(), *converted._c._get_forward_pre_hooks()]
-        assert len(compiled) == 2
+        assert len(compiled) == 3
         assert all(
             "aten::" + name not in str(h.graph) for h in compiled for name in ("elu", "selu")
         )

@@ -216,6 +216,14 @@ def test_only_the_cpu_kernel_changes_and_comes_back(operator: str) -> None:
     assert registrations(f"aten::{operator}") == before
 
 
+def test_nested_overrides_leave_the_dispatcher_alone() -> None:
+    # It exchanges kernels without a lock, so other threads may run them meanwhile.
+    with torch_elu.override_aten():
+        before = registrations("aten::elu")
+        with torch_elu.override_aten():
+            assert registrations("aten::elu") == before
+
+
 # What a caller sees
 
 
