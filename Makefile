@@ -1,5 +1,6 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
+# make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
 # make lint    ruff, mypy, clang-format
 # make tidy    clang-tidy on the library
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
@@ -37,7 +38,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest bench gpu exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -70,6 +71,10 @@ ctest: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
+
+models: build
+	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
+	$(BIN)/python -m pytest tests/python/test_real_models.py
 
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench

@@ -1,5 +1,7 @@
 // The CPU kernels' wiring: which elements, on which threads. The arithmetic is in kernels.cpp.
 
+#include "elu.h"
+
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
 #include <ATen/MemoryOverlap.h>
@@ -100,6 +102,20 @@ void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Co
       kGrainSize);
 }
 
+void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+  with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
+    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+    if (is_small_run_into(out, self)) {
+      return forward_run(kernels, out, self, c);
+    }
+    auto iter = at::TensorIterator::unary_op(out, self);
+    forward(kernels, iter, c);
+  });
+}
+
+}  // namespace
+
 at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                    const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
@@ -113,18 +129,6 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
     forward(kernels, iter, c);
   });
   return out;
-}
-
-void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
-                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
-  with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
-    if (is_small_run_into(out, self)) {
-      return forward_run(kernels, out, self, c);
-    }
-    auto iter = at::TensorIterator::unary_op(out, self);
-    forward(kernels, iter, c);
-  });
 }
 
 at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -174,7 +178,21 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
   return grad_input;
 }
 
-}  // namespace
+at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
+                                 const at::Scalar& scale, const at::Scalar& input_scale,
+                                 bool is_result, const at::Tensor& self_or_result,
+                                 at::Tensor& grad_input) {
+  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+                     auto iter =
+                         at::TensorIterator::binary_op(grad_input, grad_output, self_or_result);
+                     backward(kernels, iter, c, is_result);
+                     grad_input = iter.output();
+                   });
+  return grad_input;
+}
+
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {

@@ -1,4 +1,8 @@
-"""Writes a scripted model, and an input with its output, for load_model.cpp."""
+"""Writes what load_model.cpp and convert_model.cpp read.
+
+A scripted model of torch_elu's modules, one of PyTorch's with the same weights, and an input with
+the output of the first.
+"""
 
 import sys
 from pathlib import Path
@@ -13,6 +17,12 @@ model = torch.nn.Sequential(
 )
 torch.jit.script(model).save(str(folder / "model.pt"))
 
+pytorchs = torch.nn.Sequential(
+    torch.nn.Linear(8, 8), torch.nn.ELU(0.5), torch.nn.SELU(), torch.nn.CELU(2.0)
+)
+pytorchs.load_state_dict(model.state_dict())
+torch.jit.script(pytorchs).save(str(folder / "pytorchs.pt"))
+
 
 class Expected(torch.nn.Module):
     """Tensors in a form that torch::jit::load reads."""
@@ -23,5 +33,5 @@ class Expected(torch.nn.Module):
         self.register_buffer("output", output)
 
 
-input = torch.randn(4, 8)
+input = torch.randn(400, 8)
 torch.jit.script(Expected(input, model(input).detach())).save(str(folder / "expected.pt"))
