@@ -34,7 +34,7 @@ constexpr int blocks_at_once() {
   if (is_separate<Function>) {
     threads = kThreads;
   } else if (kAccessBytes == 32) {
-    threads = std::min(threads, inputs == 1 ? 1024 : 896);
+    threads = std::min(threads, inputs == 1 ? 1024 : 768);
   } else if (sizeof(T) * inputs == 16) {
     threads = threads * 3 / 4;
   }
