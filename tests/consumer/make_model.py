@@ -1,4 +1,4 @@
-"""Writes a scripted model, and an input with its output, for load_model.cpp."""
+"""Writes a model, scripted and compiled ahead of time, and an input with its output, for C++."""
 
 import sys
 from pathlib import Path
@@ -24,4 +24,7 @@ class Expected(torch.nn.Module):
 
 
 input = torch.randn(4, 8)
+with torch.no_grad():
+    program = torch.export.export(model, (input,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
 torch.jit.script(Expected(input, model(input).detach())).save(str(folder / "expected.pt"))

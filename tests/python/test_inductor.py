@@ -1,4 +1,4 @@
-"""Inductor: on CUDA formulas that fuse, on the CPU our kernel; recompilations; the caches on disk."""
+"""Inductor: formulas that fuse on CUDA, our kernel on the CPU, recompilations, caches on disk."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def test_formulas_are_right_at_nan_zeros_and_ends(c: Coefficients, dtype: torch.
     assert_close_with_signs(value, ops.elu(x, *c))
     assert value.dtype == dtype
     backward = formula_of(ops.elu_backward.default)
-    assert_close_with_signs(
-        backward(grad, *c, False, x), ops.elu_backward(grad, *c, False, x)
-    )
+    assert_close_with_signs(backward(grad, *c, False, x), ops.elu_backward(grad, *c, False, x))
     if min(c) >= 0:
         result = ops.elu(x, *c)
         assert_close_with_signs(
@@ -139,7 +137,9 @@ def test_on_cuda_coefficients_that_the_formula_is_not_for_keep_the_operator(
 # Recompilations
 
 
-def number_of_graphs(functions: list[Callable[..., Tensor]], calls: list[tuple[object, ...]]) -> int:
+def number_of_graphs(
+    functions: list[Callable[..., Tensor]], calls: list[tuple[object, ...]]
+) -> int:
     """How many graphs Inductor would compile; what comes after the graph is left out."""
     torch.compiler.reset()
     counters.clear()
