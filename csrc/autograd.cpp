@@ -26,15 +26,27 @@ struct Arguments {
   at::Scalar alpha, scale, input_scale;
 };
 
+// Of a number that torch.compile left symbolic only the sign is asked, so that another number with
+// this sign needs no other graph.
+bool is_at_least_zero(const at::Scalar& number) {
+  if (number.isSymFloat()) {
+    return number.toSymFloat() >= c10::SymFloat(0.0);
+  }
+  if (number.isSymInt()) {
+    return number.toSymInt() >= c10::SymInt(0);
+  }
+  return number.toDouble() >= 0;
+}
+
 // The derivative is found from the result only where the result tells which branch it came from.
 void check_result_is_enough(const Arguments& arguments, const char* name) {
-  const double alpha = arguments.alpha.toDouble();
-  const double scale = arguments.scale.toDouble();
-  const double input_scale = arguments.input_scale.toDouble();
-  TORCH_CHECK(alpha >= 0 && scale >= 0 && input_scale >= 0, "torch_elu::", name,
+  const auto& [alpha, scale, input_scale] = arguments;
+  TORCH_CHECK(is_at_least_zero(alpha) && is_at_least_zero(scale) && is_at_least_zero(input_scale),
+              "torch_elu::", name,
               " keeps its output for backward, from which the gradient can be found only if "
               "alpha, scale and input_scale are >= 0, but got alpha=",
-              alpha, ", scale=", scale, ", input_scale=", input_scale,
+              alpha.toDouble(), ", scale=", scale.toDouble(),
+              ", input_scale=", input_scale.toDouble(),
               ". Call it out of place with save=\"input\" (save_output=False) instead.");
 }
 

@@ -1,4 +1,4 @@
-"""The demo: ELU trained in Python, exported as TorchScript, run and trained again in C++.
+"""The demo: ELU trained in Python, exported, run and trained again in C++.
 
 Run it from the top of the repository with ``python -m examples.digits``.
 """

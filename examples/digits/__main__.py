@@ -1,4 +1,4 @@
-"""Trains ELU networks in Python, exports one as TorchScript, and runs and trains it in C++."""
+"""Trains ELU networks in Python, exports one in two forms, and runs and trains it in C++."""
 
 import argparse
 import subprocess
@@ -7,11 +7,12 @@ from pathlib import Path
 
 try:
     import torch
+    from torch import nn
     from tqdm import tqdm
 
     from .claims import ELU
-    from .data import load_digits
-    from .deployment import build_apps, export
+    from .data import Digits, load_digits
+    from .deployment import build_apps, compile_package, export
     from .network import accuracy, build_network
     from .pictures import save_pictures
     from .tables import report
@@ -52,8 +53,8 @@ def compare_activations(seeds: int, epochs: int, output: Path) -> None:
         print(f"wrote {path}")
 
 
-def export_elu(epochs: int, output: Path) -> tuple[Path, Path]:
-    """Trains the ELU network of seed 0 as before, and exports it with its digits."""
+def train_elu(epochs: int) -> tuple[nn.Sequential, Digits]:
+    """Trains the ELU network of seed 0 as before, and returns it with its digits."""
     torch.set_num_threads(1)
     digits = load_digits(seed=0)
     network = build_network(ELU, seed=0)
@@ -62,7 +63,7 @@ def export_elu(epochs: int, output: Path) -> tuple[Path, Path]:
         progress.set_postfix(loss=f"{loss:.4f}")
     score = accuracy(network, digits.test_images, digits.test_labels)
     print(f"Python: test accuracy {100 * score:.1f} %")
-    return export(network, digits, output)
+    return network, digits
 
 
 def main() -> None:
@@ -81,16 +82,20 @@ def main() -> None:
     compare_activations(seeds, epochs, output)
 
     print("\n2. TorchScript: the ELU network, exported\n", flush=True)
-    model, digits = export_elu(epochs, output)
+    network, digits = train_elu(epochs)
+    script, data = export(network, digits, output)
     if arguments.python_only:
         return
 
-    print("\n3. C++: the exported network, and the same network trained in C++\n", flush=True)
+    print(
+        "\n3. C++: the exported network, twice, and the same network trained in C++\n", flush=True
+    )
     apps = output / "apps"
     try:
+        package = compile_package(network, digits, output)
         build_apps(apps)
-        subprocess.run([apps / "classify", model, digits], check=True)
-        subprocess.run([apps / "train", digits, str(epochs)], check=True)
+        subprocess.run([apps / "classify", script, package, data], check=True)
+        subprocess.run([apps / "train", data, str(epochs)], check=True)
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} not found: install it with `pip install cmake ninja`")
     except subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-"""Takes the ELU network to C++: exports it as TorchScript, and builds the apps that use it."""
+"""Takes the ELU network to C++: exports it, as TorchScript and compiled, and builds the apps."""
 
 import os
 import subprocess
@@ -13,27 +13,44 @@ from torch import nn
 from .data import Digits
 
 SOURCE = Path(__file__).parents[1] / "cpp"
-OPERATOR = "torch_elu::elu"
 
 
 def export(network: nn.Sequential, digits: Digits, directory: Path) -> tuple[Path, Path]:
     """Writes the network as TorchScript, and the digits with Python's logits for the C++ apps."""
     network.eval()
     with warnings.catch_warnings():
-        # PyTorch prefers torch.export by now, which LibTorch cannot load.
+        # PyTorch prefers torch.export by now: see compile_package.
         warnings.filterwarnings("ignore", "`torch.jit")
         script = torch.jit.script(network)
-        operators = str(script.inlined_graph).count(f"{OPERATOR}(")
-        if operators == 0:
-            raise RuntimeError(f"the exported network does not call {OPERATOR}")
         model_path = directory / "elu.pt"
         torch.jit.save(script, model_path)
+    operators = str(script.inlined_graph).count("torch_elu::elu(")
+    report(model_path, "TorchScript", operators)
     with torch.no_grad():
         logits = network(digits.test_images)
     digits_path = directory / "digits.pt"
     torch.save({**digits._asdict(), "logits": logits}, digits_path)
-    print(f"wrote {model_path}: TorchScript with {operators} calls of {OPERATOR}")
     return model_path, digits_path
+
+
+def compile_package(network: nn.Sequential, digits: Digits, directory: Path) -> Path:
+    """Compiles the network ahead of time, for any number of images; this takes a C++ compiler."""
+    network.eval()
+    any_number = ({0: torch.export.Dim.DYNAMIC},)
+    program = torch.export.export(network, (digits.test_images,), dynamic_shapes=any_number)
+    package_path = directory / "elu.pt2"
+    with torch.no_grad():
+        torch._inductor.aoti_compile_and_package(program, package_path=str(package_path))
+    targets = [node.target for node in program.graph.nodes]
+    report(package_path, "compiled ahead of time", targets.count(torch.ops.torch_elu.elu.default))
+    return package_path
+
+
+def report(path: Path, form: str, operators: int) -> None:
+    """Says what was written; a network that lost its operators would show nothing of them."""
+    if operators == 0:
+        raise RuntimeError(f"{path} does not call torch_elu::elu")
+    print(f"wrote {path}: {form}, with {operators} calls of torch_elu::elu", flush=True)
 
 
 def build_apps(directory: Path) -> None:

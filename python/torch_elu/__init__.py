@@ -14,7 +14,9 @@ linking the same library, see :data:`cmake_prefix_path`.
 tensor([-0.6321,  0.0000,  2.0000])
 """
 
+from . import _dtensor, _inductor  # noqa: F401  (they register themselves)
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
+from ._onnx import onnx_translations
 from .conversion import convert
 from .functional import celu, elu, selu
 from .modules import CELU, ELU, SELU
@@ -31,6 +33,7 @@ __all__ = [
     "elu",
     "include_paths",
     "library_path",
+    "onnx_translations",
     "override_aten",
     "selu",
 ]

@@ -1,7 +1,7 @@
-"""Writes what load_model.cpp and convert_model.cpp read.
+"""Writes what the apps of this project read.
 
-A scripted model of torch_elu's modules, one of PyTorch's with the same weights, and an input with
-the output of the first.
+A model of torch_elu's modules, scripted and compiled ahead of time, a scripted one of PyTorch's
+with the same weights, and an input with the output of the first.
 """
 
 import sys
@@ -34,4 +34,7 @@ class Expected(torch.nn.Module):
 
 
 input = torch.randn(400, 8)
+with torch.no_grad():
+    program = torch.export.export(model, (input,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))
 torch.jit.script(Expected(input, model(input).detach())).save(str(folder / "expected.pt"))

@@ -1,0 +1,49 @@
+"""How DTensor spreads the operators over a mesh: shard by shard, as every elementwise operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from . import _library  # noqa: F401  (loading the library registers the operators)
+from ._after_import import after_import
+
+
+def _register() -> None:
+    from torch.distributed.tensor import Placement, Replicate
+    from torch.distributed.tensor.experimental import register_sharding
+
+    Rules = list[tuple[list[Placement | None], list[Placement | None]]]
+
+    def placements(*tensors: Any) -> list[Placement]:
+        # What they have and no other; nothing partial, for the elu of a sum is no sum of elus.
+        given = [placement for tensor in tensors for placement in tensor.placements]
+        # Each once, and in the same order in all processes.
+        return list(dict.fromkeys([Replicate(), *(p for p in given if not p.is_partial())]))
+
+    def of_one_tensor(self: Any, *coefficients: float, **keywords: Any) -> Rules:
+        rules: Rules = []
+        for placement in placements(self):
+            others = [placement if name == "out" else None for name in keywords]
+            rules.append(([placement], [placement, *(None for _ in coefficients), *others]))
+        return rules
+
+    def of_two_tensors(grad_output: Any, *arguments: Any) -> Rules:
+        *coefficients, self_or_result = arguments
+        is_broadcast = grad_output.shape != self_or_result.shape
+        return [
+            ([placement], [placement, *(None for _ in coefficients), placement])
+            for placement in (
+                [Replicate()] if is_broadcast else placements(grad_output, self_or_result)
+            )
+        ]
+
+    operators = torch.ops.torch_elu
+    register_sharding([operators.elu.default, operators.elu_.default, operators.elu.out])(
+        of_one_tensor
+    )
+    register_sharding(operators.elu_backward.default)(of_two_tensors)
+
+
+after_import("torch.distributed.tensor", _register)

@@ -1,0 +1,94 @@
+"""How torch.compile's Inductor takes the operators: in formulas that it fuses with their neighbours
+on CUDA (and wherever PyTorch's own elu would run), whole on the CPU, where our kernel is faster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, exp, expm1, where
+
+from ._after_import import after_import
+from ._library import __version__
+
+
+def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
+    """Whether Inductor should call our kernel rather than make one of the formula."""
+    if any(isinstance(number, torch.SymFloat) for number in coefficients):
+        # Inductor would compile a call anew for each number, but computes a formula with any.
+        return False
+    if tensor.device.type == "cpu":
+        return True
+    # The formula is for what extreme.h is not needed for.
+    largest = torch.finfo(torch.promote_types(tensor.dtype, torch.float32)).max
+    return not all(0 < abs(number) <= largest for number in coefficients)
+
+
+def elu(
+    self: Tensor,
+    alpha: float = 1.0,
+    scale: float = 1.0,
+    input_scale: float = 1.0,
+    *,
+    save_output: bool = False,
+) -> Tensor:
+    """The value, as formula.h defines it, NaN and signed zeros included."""
+    if _stays_whole(self, alpha, scale, input_scale):
+        return NotImplemented
+    x = _in_computation_dtype(self)
+    negative = _times(expm1(_times(x, input_scale)), alpha, scale)
+    return where(x < 0, negative, _times(x, scale)).to(self.dtype)
+
+
+def elu_backward(
+    grad_output: Tensor,
+    alpha: float,
+    scale: float,
+    input_scale: float,
+    is_result: bool,
+    self_or_result: Tensor,
+) -> Tensor:
+    """The gradient: at 0 that of the exponential, at NaN NaN."""
+    if _stays_whole(self_or_result, alpha, scale, input_scale):
+        return NotImplemented
+    grad, x = _in_computation_dtype(grad_output), _in_computation_dtype(self_or_result)
+    if is_result:
+        slope = _times(x + (alpha if scale == 1 else alpha * scale), input_scale)
+    else:
+        slope = _times(exp(_times(x, input_scale)), alpha, scale, input_scale)
+    return where(x > 0, _times(grad, scale), grad * slope).to(self_or_result.dtype)
+
+
+def _in_computation_dtype(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _times(tensor: Tensor, *factors: float) -> Tensor:
+    # Symbolic factors one by one: Inductor makes a tensor of each, but not of their products.
+    number = 1.0
+    for factor in factors:
+        if isinstance(factor, torch.SymFloat | torch.SymInt):
+            tensor = torch.mul(tensor, factor)
+        else:
+            number *= factor
+    return tensor if number == 1 else tensor * number
+
+
+def _register() -> None:
+    from torch._inductor import decomposition, lowering
+
+    operators = torch.ops.torch_elu
+    for operator, formula in ((operators.elu, elu), (operators.elu_backward, elu_backward)):
+        lowering.make_fallback(operator.default, override_decomp=True)
+        decomposition.register_decomposition([operator.default])(formula)
+    # What has been compiled so far took a copy of the table.
+    decomposition.fast_random_decomps.cache_clear()
+
+
+# Inductor's caches know the graph but not how it is decomposed; this tag is part of their keys.
+_source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
+
+after_import("torch._inductor.lowering", _register)

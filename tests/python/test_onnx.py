@@ -1,0 +1,218 @@
+"""torch.onnx.export writes ONNX's own Elu, Selu and Celu, which onnxruntime runs.
+
+onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
+the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
+export to is the same node, hence the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from references import SELU, Coefficients, celu, exact_value, in_range, ulp
+from torch import Tensor
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own
+
+Function = Callable[[Tensor], Tensor]
+Attributes = dict[str, float]
+
+
+class Calls(torch.nn.Module):
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def export(
+    model: torch.nn.Module | torch.export.ExportedProgram, x: Tensor, **keywords: object
+) -> onnx.ModelProto:
+    program = torch.onnx.export(model, (x,), dynamo=True, verbose=False, **keywords)
+    onnx.checker.check_model(program.model_proto)
+    return program.model_proto
+
+
+def nodes(model: onnx.ModelProto) -> list[tuple[str, Attributes]]:
+    return [
+        (n.op_type, {a.name: a.f for a in n.attribute if a.type == 1}) for n in model.graph.node
+    ]
+
+
+ELEMENT_TYPES = {
+    torch.float64: onnx.TensorProto.DOUBLE,
+    torch.float32: onnx.TensorProto.FLOAT,
+    torch.float16: onnx.TensorProto.FLOAT16,
+    torch.bfloat16: onnx.TensorProto.BFLOAT16,
+}
+
+
+def run(model: onnx.ModelProto, x: Tensor) -> Tensor:
+    """The output in float64, computed by onnxruntime in the memory of tensors of PyTorch."""
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    output = torch.full(session_shape(session, x), math.nan, dtype=x.dtype)
+    binding = session.io_binding()
+    for bind, value, tensor in (
+        (binding.bind_input, session.get_inputs()[0], x),
+        (binding.bind_output, session.get_outputs()[0], output),
+    ):
+        bind(value.name, "cpu", 0, ELEMENT_TYPES[x.dtype], tuple(tensor.shape), tensor.data_ptr())
+    session.run_with_iobinding(binding)
+    return output.double()
+
+
+def session_shape(session: onnxruntime.InferenceSession, x: Tensor) -> list[int]:
+    """The shape of the output, in which a dynamic dimension has a name and is that of x."""
+    shape = session.get_outputs()[0].shape
+    return [x.shape[0] if isinstance(size, str) else size for size in shape]
+
+
+def inputs(dtype: torch.dtype = torch.float32) -> Tensor:
+    special = torch.tensor([math.nan, math.inf, -math.inf, 0.0, -1e-40, -1e-8, -30.0])
+    return torch.cat([in_range(torch.float64, 2000, -20, 5), special.double()]).to(dtype)
+
+
+def steps(actual: Tensor, x: Tensor, c: Coefficients, dtype: torch.dtype) -> float:
+    """The largest error in steps of the dtype around the result, or around alpha * scale."""
+    exact = exact_value(x, c)
+    same = (actual == exact) | (actual.isnan() & exact.isnan())
+    size = exact.abs().clamp(min=abs(c.alpha * c.scale))
+    error = torch.where(same, 0.0, (actual - exact).abs())
+    return float((error / torch.from_numpy(ulp(size.nan_to_num(1.0).numpy(), dtype))).max())
+
+
+SELU_ATTRIBUTES = {"alpha": SELU.alpha, "gamma": SELU.scale}
+EXPORTED: dict[str, tuple[Function, Function | None, Coefficients, str, Attributes]] = {
+    "elu()": (torch_elu.elu, F.elu, Coefficients(), "Elu", {"alpha": 1.0}),
+    "elu(0.3)": (
+        lambda x: torch_elu.elu(x, 0.3),
+        lambda x: F.elu(x, 0.3),
+        Coefficients(0.3),
+        "Elu",
+        {"alpha": 0.3},
+    ),
+    "elu(-2)": (
+        lambda x: torch_elu.elu(x, -2),
+        lambda x: F.elu(x, -2),
+        Coefficients(-2),
+        "Elu",
+        {"alpha": -2.0},
+    ),
+    "elu in place": (
+        lambda x: torch_elu.elu(x * 1.0, 0.3, inplace=True),
+        None,
+        Coefficients(0.3),
+        "Elu",
+        {"alpha": 0.3},
+    ),
+    "selu": (torch_elu.selu, F.selu, SELU, "Selu", SELU_ATTRIBUTES),
+    "celu(0.7)": (
+        lambda x: torch_elu.celu(x, 0.7),
+        lambda x: F.celu(x, 0.7),
+        celu(0.7),
+        "Celu",
+        {"alpha": 0.7},
+    ),
+    "ELU": (torch_elu.ELU(0.5), torch.nn.ELU(0.5), Coefficients(0.5), "Elu", {"alpha": 0.5}),
+    "ELU, output saved": (
+        torch_elu.ELU(0.5, save="output"),
+        None,
+        Coefficients(0.5),
+        "Elu",
+        {"alpha": 0.5},
+    ),
+    "SELU": (torch_elu.SELU(), torch.nn.SELU(), SELU, "Selu", SELU_ATTRIBUTES),
+    "CELU": (torch_elu.CELU(2.0), torch.nn.CELU(2.0), celu(2.0), "Celu", {"alpha": 2.0}),
+}
+parametrize_exported = pytest.mark.parametrize(
+    ("ours", "theirs", "c", "node", "attributes"), EXPORTED.values(), ids=EXPORTED.keys()
+)
+
+
+@parametrize_exported
+def test_an_activation_becomes_the_node_of_its_name_without_an_argument(
+    ours: Function, theirs: Function | None, c: Coefficients, node: str, attributes: Attributes
+) -> None:
+    x = inputs()
+    model = export(Calls(ours), x)
+    ((name, numbers),) = nodes(model)
+    assert name == node
+    assert numbers == pytest.approx(attributes, rel=1e-7)
+    output = run(model, x)
+    assert steps(output, x, c, torch.float32) <= 2
+    if theirs is not None:
+        expected = run(export(Calls(theirs), x), x)
+        assert torch.equal(output.nan_to_num(), expected.nan_to_num())
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_exported_program_with_a_dynamic_batch(strict: bool) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch_elu.ELU(0.5), torch_elu.CELU(2.0))
+    batch = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    program = torch.export.export(model, (torch.randn(4, 3),), dynamic_shapes=batch, strict=strict)
+    exported = export(program, torch.randn(4, 3))
+    assert [name for name, _ in nodes(exported)] == ["Gemm", "Elu", "Celu"]
+    x = torch.randn(9, 3)
+    torch.testing.assert_close(run(exported, x).float(), model(x).detach())
+
+
+def test_celu_of_a_negative_alpha_grows_in_its_node() -> None:
+    x = in_range(torch.float32, 2000, -20, 5)
+    model = export(Calls(lambda x: torch_elu.celu(x, -2)), x)
+    assert nodes(model) == [("Celu", {"alpha": -2.0})]
+    torch.testing.assert_close(run(model, x), exact_value(x, celu(-2.0)), rtol=1e-6, atol=1e-6)
+
+
+# Coefficients of the operator, for which ONNX has no node: (alpha, scale, input_scale)
+OTHERS = [(0.3, 2.0, 0.7), (0.3, -2.0, 1.0), (0.3, 2.0, -0.7), (2.0, 1.0, 0.4), (0.0, 1.0, 2.0)]
+
+
+@pytest.mark.parametrize("numbers", OTHERS, ids=str)
+def test_other_coefficients_become_the_formula(numbers: tuple[float, float, float]) -> None:
+    x = inputs().clamp(-5, 5)  # further down the rounding of input_scale * x counts for more
+    model = export(Calls(lambda x: torch.ops.torch_elu.elu(x, *numbers)), x)
+    assert not {"Elu", "Selu", "Celu"} & {name for name, _ in nodes(model)}
+    assert steps(run(model, x), x, Coefficients(*numbers), torch.float32) <= 4
+
+
+@pytest.mark.parametrize("name", ["elu(0.3)", "selu", "celu(0.7)"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("opset", [18, 22])
+def test_other_dtypes_run_in_onnxruntime(name: str, dtype: torch.dtype, opset: int) -> None:
+    ours, _, c, node, _ = EXPORTED[name]
+    x = inputs(dtype)
+    model = export(Calls(ours), x, opset_version=opset)
+    names = [name for name, _ in nodes(model) if name != "Cast"]
+    # ONNX holds the nodes' numbers in float32, and onnxruntime has no node in float64.
+    assert "Where" in names if dtype == torch.float64 else names == [node]
+    assert steps(run(model, x), x, c, dtype) <= 2
+
+
+def test_the_translation_table_serves_where_onnxscript_was_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from onnxscript.function_libs.torch_lib import registration
+
+    registered = dict(registration.default_registry._registry)
+    monkeypatch.setattr(registration.default_registry, "_registry", registered)
+    del registered["torch_elu::elu"]
+    x = torch.randn(5)
+    with pytest.raises(torch.onnx.errors.OnnxExporterError):
+        export(torch_elu.ELU(0.5), x)
+    table = torch_elu.onnx_translations()
+    assert nodes(export(torch_elu.ELU(0.5), x, custom_translation_table=table)) == [
+        ("Elu", {"alpha": 0.5})
+    ]
