@@ -55,7 +55,7 @@ void check_result_is_enough(const Arguments& arguments, const char* name) {
 void save(AutogradContext* ctx, variable_list tensors, const Arguments& arguments, bool is_result) {
   ctx->save_for_backward(std::move(tensors));
   const auto save_coefficient = [&](const char* name, const at::Scalar& value) {
-    if (!value.equal(1)) {
+    if (value.isSymbolic() || !value.equal(1)) {
       ctx->saved_data[name] = value;
     }
   };
@@ -74,6 +74,9 @@ struct Saved {
 };
 
 Saved load(AutogradContext* ctx) {
+  if (ctx->saved_data.empty()) {
+    return {ctx->get_saved_variables(), {1, 1, 1}, false};
+  }
   const auto coefficient = [&](const char* name) {
     const auto found = ctx->saved_data.find(name);
     return found == ctx->saved_data.end() ? at::Scalar(1) : found->second.toScalar();

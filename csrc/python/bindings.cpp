@@ -51,24 +51,12 @@ bool to_bool(PyObject* object) {
   return value != 0;
 }
 
-// CPython's own calls: pybind11's guard around them costs a small layer another 2 %.
-class WithoutGil {
- public:
-  WithoutGil() : thread_(PyEval_SaveThread()) {}
-  ~WithoutGil() { PyEval_RestoreThread(thread_); }
-  WithoutGil(const WithoutGil&) = delete;
-  WithoutGil& operator=(const WithoutGil&) = delete;
-
- private:
-  PyThreadState* thread_;
-};
-
 // Calls a function of torch_elu while other Python threads run.
 template <typename Function>
 PyObject* without_gil(const Function& function) {
   at::Tensor result;
   {
-    const WithoutGil without_gil;
+    pybind11::gil_scoped_release no_gil;
     result = function();
   }
   return THPVariable_Wrap(std::move(result));
