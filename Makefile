@@ -1,11 +1,11 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
-# make lint    ruff, mypy, clang-format
-# make tidy    clang-tidy on the library
+# make lint    ruff, mypy, clang-format, clang-tidy on the library
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
-# make bench   the benchmark, with its table, JSON and pictures in build/bench
+# make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
+#              they are installed: .venv/bin/pip install --group peers
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
@@ -104,13 +104,13 @@ test-without-cuda: build
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
-lint: build
+lint: build tidy
 	ruff check .
 	ruff format --check .
 	mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
 
-# Minutes of work, so on its own.
+# Most of the time that lint takes.
 tidy: build
 	tools/clang-tidy.sh $(BUILD)/package
 
