@@ -50,8 +50,8 @@ def within(case: str, ratio: float, against: str) -> Goal:
 
 ONE, TWO = threads_name(OURS, 1), threads_name(OURS, 2)
 
-# Set on a Zen 4 core, some of them for one instruction set. Backward is compared with what allocates
-# its output too.
+# Set on a Zen 4 core, some of them for one instruction set. Backward is compared with what also
+# allocates its output.
 GOALS = {
     "avx512": [
         faster("forward, float32, 64 Ki", 7),
