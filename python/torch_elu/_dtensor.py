@@ -18,9 +18,10 @@ def _register() -> None:
 
     def placements(*tensors: Any) -> list[Placement]:
         # What they have and no other; nothing partial, for the elu of a sum is no sum of elus.
-        given = [placement for tensor in tensors for placement in tensor.placements]
-        # Each once, and in the same order in all processes.
-        return list(dict.fromkeys([Replicate(), *(p for p in given if not p.is_partial())]))
+        given = {placement for tensor in tensors for placement in tensor.placements}
+        usable = {Replicate(), *(placement for placement in given if not placement.is_partial())}
+        # In the same order in all processes: of two that cost the same, the first is taken.
+        return sorted(usable, key=repr)
 
     def of_one_tensor(self: Any, *coefficients: float, **keywords: Any) -> Rules:
         rules: Rules = []
@@ -31,6 +32,7 @@ def _register() -> None:
 
     def of_two_tensors(grad_output: Any, *arguments: Any) -> Rules:
         *coefficients, self_or_result = arguments
+        # Autograd's have the same shape.
         is_broadcast = grad_output.shape != self_or_result.shape
         return [
             ([placement], [placement, *(None for _ in coefficients), placement])
