@@ -55,7 +55,7 @@ void check_result_is_enough(const Arguments& arguments, const char* name) {
 void save(AutogradContext* ctx, variable_list tensors, const Arguments& arguments, bool is_result) {
   ctx->save_for_backward(std::move(tensors));
   const auto save_coefficient = [&](const char* name, const at::Scalar& value) {
-    if (value.isSymbolic() || !value.equal(1)) {
+    if (value.isSymbolic() || value.toDouble() != 1) {
       ctx->saved_data[name] = value;
     }
   };
