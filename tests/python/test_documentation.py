@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 import torch_elu
 import torch_elu._library
+import torch_elu._onnx
 import torch_elu.conversion
 import torch_elu.functional
 import torch_elu.modules
@@ -30,6 +31,7 @@ README = REPOSITORY / "README.md"
         torch_elu.modules,
         torch_elu.override,
         torch_elu._library,
+        torch_elu._onnx,
     ],
     ids=lambda module: module.__name__,
 )
@@ -43,7 +45,7 @@ def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
 def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> None:
     documentation = getattr(torch_elu, name).__doc__
     assert ">>> " in documentation
-    if name not in ("convert", "include_paths", "override_aten"):
+    if name not in ("convert", "include_paths", "onnx_translations", "override_aten"):
         assert "math::" in documentation
         assert "inplace: " in documentation
 
