@@ -14,7 +14,7 @@ linking the same library, see :data:`cmake_prefix_path`.
 tensor([-0.6321,  0.0000,  2.0000])
 """
 
-from . import _dtensor, _inductor  # noqa: F401  (they register themselves)
+from . import _dtensor, _inductor, _jagged  # noqa: F401  (they register themselves)
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from ._onnx import onnx_translations
 from .conversion import convert

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -67,13 +68,26 @@ def test_nothing_is_saved_where_no_gradient_is_recorded() -> None:
     assert not y.requires_grad
 
 
-def test_saved_tensor_hooks_may_replace_what_was_saved() -> None:
-    # As torch.autograd.graph.save_on_cpu does.
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
+@pytest.mark.parametrize(
+    "hooks",
+    [
+        lambda: torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: tensor.numpy(force=True), torch.from_numpy
+        ),
+        torch.autograd.graph.save_on_cpu,
+    ],
+    ids=["hooks", "save_on_cpu"],
+)
+def test_saved_tensor_hooks_may_replace_what_was_saved(
+    hooks: Callable[[], AbstractContextManager[None]], keywords: dict[str, object]
+) -> None:
     x = random(10)
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(force=True), torch.from_numpy):
-        y = torch_elu.elu(x, 0.5)
+    with hooks():
+        y = torch_elu.elu(x * 1, 0.5, **keywords)
     (grad,) = torch.autograd.grad(y.sum(), x)
-    assert torch.equal(grad, torch.autograd.grad(torch_elu.elu(x, 0.5).sum(), x)[0])
+    expected = torch_elu.elu(x * 1, 0.5, **keywords)
+    assert torch.equal(grad, torch.autograd.grad(expected.sum(), x)[0])
 
 
 @pytest.mark.parametrize("use_reentrant", [False, True])

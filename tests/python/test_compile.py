@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch_elu
 from references import SELU, Coefficients, assert_same_bits, celu, exact_slope
-from torch import Tensor
+from torch import Tensor, func
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils.checkpoint import checkpoint
 
 FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
     "elu(0.3)": (lambda x: torch_elu.elu(x, 0.3), Coefficients(0.3)),
@@ -177,6 +178,42 @@ def test_compiled_autograd_traces_the_backward(keywords: dict[str, object]) -> N
         result = backward()
     assert captured, "nothing was compiled"
     assert_same_bits(result, expected)
+
+
+TRANSFORMED: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]] = {
+    "vmap": lambda f, x: func.vmap(f)(x),
+    "grad": lambda f, x: func.grad(lambda x: f(x).sum())(x),
+    "vmap of grad": lambda f, x: func.vmap(func.grad(lambda x: f(x).sum()))(x),
+    "jvp": lambda f, x: func.jvp(f, (x,), (x,))[1],
+    "jvp of vjp": lambda f, x: func.jvp(lambda x: func.vjp(f, x)[1](x)[0], (x,), (x,))[1],
+    "jacrev": lambda f, x: func.jacrev(f)(x[0]),
+    "hessian": lambda f, x: func.hessian(lambda x: f(x).sum())(x[0]),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMED.values(), ids=TRANSFORMED.keys())
+@parametrize_functions
+def test_a_compiled_transform_gives_what_the_transform_gives(
+    function: Callable[[Tensor], Tensor],
+    c: Coefficients,
+    transform: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor],
+) -> None:
+    x = torch.randn(3, 4, dtype=torch.float64)
+    compiled = torch.compile(lambda x: transform(function, x), backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), transform(function, x))
+
+
+def test_compiled_checkpointing_gives_the_same_gradient() -> None:
+    def layer(x: Tensor) -> Tensor:
+        return torch_elu.elu(torch_elu.celu(x * 2, 0.7), 0.5, inplace=True)
+
+    def checkpointed(x: Tensor) -> Tensor:
+        return checkpoint(layer, x, use_reentrant=False)
+
+    x = torch.randn(10, requires_grad=True)
+    compiled = torch.compile(checkpointed, backend="aot_eager", fullgraph=True)
+    grad, expected = (torch.autograd.grad(f(x).sum(), x)[0] for f in (compiled, layer))
+    assert_same_bits(grad, expected)
 
 
 @pytest.mark.parametrize("layout", [lambda x: x, lambda x: x.t(), lambda x: x.t()[::2]])

@@ -9,7 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
+from references import Coefficients, assert_same_bits, exact_slope
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.testing._internal.two_tensor import TwoTensor
 
 UNUSUAL: dict[str, Callable[[], Tensor]] = {
     "parameter": lambda: torch.nn.Parameter(torch.randn(3)),
@@ -43,6 +46,61 @@ def test_unusual_tensors_fare_as_with_pytorch(make: Callable[[], Tensor]) -> Non
     if ours.is_nested:
         theirs, ours = theirs.values(), ours.values()
     torch.testing.assert_close(ours, theirs)
+
+
+def compiled_or_not(function: Callable[..., Tensor], compiled: bool) -> Callable[..., Tensor]:
+    torch.compiler.reset()
+    if not compiled:
+        return function
+    return torch.compile(function, backend="aot_eager", fullgraph=True)
+
+
+KEYWORDS = [{}, {"inplace": True}, {"save": "output"}]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
+def test_jagged_tensors_have_a_gradient(keywords: dict[str, object], compiled: bool) -> None:
+    x = torch.nested.nested_tensor(
+        [torch.randn(2, 3), torch.randn(4, 3)], layout=torch.jagged, requires_grad=True
+    )
+    function = compiled_or_not(lambda x: torch_elu.elu(x * 1.0, 0.3, **keywords) * 2, compiled)
+    y = function(x)
+    assert y.is_nested
+    values = x.detach().values()
+    assert_same_bits(y.values(), torch_elu.elu(values, 0.3) * 2)
+    y.values().sum().backward()
+    expected = 2 * exact_slope(values, Coefficients(0.3))
+    torch.testing.assert_close(x.grad.values().double(), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
+def test_a_wrapper_subclass_passes_through(keywords: dict[str, object], compiled: bool) -> None:
+    parts = torch.randn(5), torch.randn(5)
+    x = TwoTensor(*parts).requires_grad_()
+    y = compiled_or_not(lambda x: torch_elu.elu(x * 1.0, 0.3, **keywords) * 2, compiled)(x)
+    y.sum().backward()
+    assert type(y) is type(x.grad) is TwoTensor
+    for part, of_y, of_grad in zip(parts, (y.a, y.b), (x.grad.a, x.grad.b), strict=True):
+        assert_same_bits(of_y, torch_elu.elu(part, 0.3) * 2)
+        expected = 2 * exact_slope(part, Coefficients(0.3))
+        torch.testing.assert_close(of_grad.double(), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_torch_function_modes_see_the_call(name: str) -> None:
+    class Log(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(func)
+            return func(*args, **(kwargs or {}))
+
+    seen: list[object] = []
+    function = getattr(torch_elu, name)
+    with Log():
+        function(torch.randn(3))
+    assert function in seen
 
 
 @pytest.mark.parametrize("name", ["elu", "selu", "celu"])
@@ -80,8 +138,14 @@ def test_torch_dispatch_subclasses_see_the_operator() -> None:
     assert "torch_elu.elu_backward.default" in log.seen
 
 
-def test_autocast_leaves_the_dtype_alone_as_with_pytorch() -> None:
-    for dtype in (torch.float32, torch.bfloat16):
-        x = torch.randn(3, dtype=dtype)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch_elu.elu(x).dtype == F.elu(x).dtype
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_autocast_leaves_the_dtype_alone_as_with_pytorch(
+    name: str, dtype: torch.dtype, device: str
+) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    x = torch.randn(3, dtype=dtype, device=device)
+    with torch.autocast(device, torch.bfloat16):
+        assert getattr(torch_elu, name)(x).dtype == getattr(F, name)(x).dtype == dtype
