@@ -91,6 +91,9 @@ class Converter {
 
   // Returns how many activations were replaced.
   int64_t convert(std::shared_ptr<jit::Graph> graph) {
+    if (!holds_activation(*graph->block())) {
+      return 0;
+    }
     while (auto* const call = find_call(*graph->block())) {
       inline_call(*call);
     }
@@ -223,9 +226,11 @@ int64_t convert(jit::Module& module, bool save_output) {
       count += type.instances * converter.convert(jit::toGraphFunction(*function).graph());
     }
   }
-  // Only the object is exchanged: what else the handle holds (a loaded file's memory, the inputs of
-  // a trace) belongs to the new one too.
-  static_cast<jit::Object&>(module) = jit::Object(copy.object);
+  if (count > 0) {
+    // Only the object is exchanged: what else the handle holds (a loaded file's memory, the inputs
+    // of a trace) belongs to the new one too.
+    static_cast<jit::Object&>(module) = jit::Object(copy.object);
+  }
   return count;
 }
 

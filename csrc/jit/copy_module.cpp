@@ -22,7 +22,7 @@ class Copier {
       return known->second;
     }
     const auto& slots = object->slots();
-    const auto copied = c10::ivalue::Object::create(
+    auto copied = c10::ivalue::Object::create(
         c10::StrongTypePtr(object->compilation_unit(), copy(object->type())), slots.size());
     objects_.emplace(object.get(), copied);
     ++instances_[copied->type().get()];
@@ -52,8 +52,8 @@ class Copier {
       return known->second;
     }
     const auto unit = type->compilation_unit();
-    const auto copied = ClassType::create(unit->mangle(type->name().value()), unit,
-                                          /*is_module=*/true, type->doc_string());
+    auto copied = ClassType::create(unit->mangle(type->name().value()), unit,
+                                    /*is_module=*/true, type->doc_string());
     unit->register_type(copied);
     types_.emplace(type.get(), copied);
     classes_.emplace_back(type, copied);

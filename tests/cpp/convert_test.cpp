@@ -149,10 +149,13 @@ TEST(Convert, CeluOfAlphaZeroIsRefusedWhenItRuns) {
 }
 
 TEST(Convert, AModelWithNothingToReplaceStaysTheSameObject) {
-  auto model = model_of("  return torch.relu(x)\n");
-  const auto object = model._ivalue();
-  EXPECT_EQ(torch_elu::convert(model), 0);
-  EXPECT_EQ(model._ivalue(), object);
+  for (const auto* const body :
+       {"  return torch.relu(x)\n", "  if False:\n    x = torch.elu(x)\n  return x\n"}) {
+    auto model = model_of(body);
+    const auto object = model._ivalue();
+    EXPECT_EQ(torch_elu::convert(model), 0);
+    EXPECT_EQ(model._ivalue(), object);
+  }
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ def test_an_actor_critic_of_rsl_rl_learns_as_before_when_converted() -> None:
         runner.learn(2)
         actors.append(runner.alg.actor)
     for one, other in zip(actors[0].parameters(), actors[1].parameters(), strict=True):
-        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(other, one)
 
 
 # Sound, brain waves, graphs
