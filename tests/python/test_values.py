@@ -102,12 +102,13 @@ def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype) -> None
 @pytest.mark.parametrize("dtype", HALF_DTYPES, ids=str)
 @parametrize_coefficients(FAMILY, EXTREME)
 def test_halves_are_rounded_once_at_other_coefficients(dtype: torch.dtype, c: Coefficients) -> None:
+    # A rounding, and what the polynomial is off by: at most 2^-15.3 (tools/constants.py), where a
+    # place of a bfloat16 is worth 2^-8.
+    limit = 0.5 + 2**-7.3 if dtype == torch.bfloat16 else 0.501
     x = all_halves(dtype)
     x = x[x.isfinite()]
-    error = largest_error(elu(x, *c), exact_value(x, c))
-    assert error <= 0.501
-    error = largest_error(slope(x, c), exact_slope(x, c))
-    assert error <= 0.501
+    assert largest_error(elu(x, *c), exact_value(x, c)) <= limit
+    assert largest_error(slope(x, c), exact_slope(x, c)) <= limit
 
 
 @parametrize_coefficients({"elu": ELU}, FAMILY, EXTREME)
