@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 import torch_elu
 import torch_elu._library
+import torch_elu._onnx
 import torch_elu.functional
 import torch_elu.modules
 from conftest import RunPython
@@ -21,7 +22,7 @@ README = REPOSITORY / "README.md"
 
 @pytest.mark.parametrize(
     "module",
-    [torch_elu, torch_elu.functional, torch_elu.modules, torch_elu._library],
+    [torch_elu, torch_elu.functional, torch_elu.modules, torch_elu._library, torch_elu._onnx],
     ids=lambda module: module.__name__,
 )
 def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
@@ -34,7 +35,7 @@ def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
 def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> None:
     documentation = getattr(torch_elu, name).__doc__
     assert ">>> " in documentation
-    if name != "include_paths":
+    if name not in ("include_paths", "onnx_translations"):
         assert "math::" in documentation
         assert "inplace: " in documentation
 
