@@ -1,10 +1,12 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
-# make lint    ruff, mypy, clang-format
-# make tidy    clang-tidy on the library
+# make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
+# make lint    ruff, mypy, clang-format, clang-tidy on the library
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
-# make bench   the benchmark, with its table, JSON and pictures in build/bench
+# make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
+#              they are installed: .venv/bin/pip install --group peers
+# make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
 # PYTHON=python3.12       the interpreter for .venv
@@ -36,7 +38,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest bench exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -70,8 +72,16 @@ ctest: build
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
 
+models: build
+	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
+	$(BIN)/python -m pytest tests/python/test_real_models.py
+
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench
+
+# With the PyTorch at hand, in .venv or beside $(PYTHON), and without a network: it sets up nothing.
+gpu:
+	PYTHON=$(PYTHON) tools/gpu.sh
 
 exhaustive: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
@@ -94,13 +104,13 @@ test-without-cuda: build
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
-lint: build
+lint: build tidy
 	ruff check .
 	ruff format --check .
 	mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
 
-# Minutes of work, so on its own.
+# Most of the time that lint takes.
 tidy: build
 	tools/clang-tidy.sh $(BUILD)/package
 

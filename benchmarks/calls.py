@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 import torch_elu
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from .elementwise import COMPILED, OURS, PYTORCH, make_input
 from .timing import Case, Contender
+from .torchscript import repeat_ours, repeat_pytorch, repeat_relu, scripted
 
 FEW = 16
 REPEATS = 1000
@@ -39,36 +39,6 @@ def module_contenders() -> list[Contender]:
         Contender(name, "module(x)", {"module": module, "x": x})
         for name, module in ((OURS, torch_elu.ELU()), (PYTORCH, nn.ELU()))
     ]
-
-
-def repeat_ours(x: Tensor, times: int) -> Tensor:
-    """What TorchScript compiles for torch_elu."""
-    for _ in range(times):
-        x = torch_elu.elu(x)
-    return x
-
-
-def repeat_pytorch(x: Tensor, times: int) -> Tensor:
-    """What TorchScript compiles for PyTorch."""
-    for _ in range(times):
-        x = functional.elu(x)
-    return x
-
-
-def repeat_relu(x: Tensor, times: int) -> Tensor:
-    """The cheapest activation there is."""
-    for _ in range(times):
-        x = functional.relu(x)
-    return x
-
-
-@functools.cache
-def scripted(function: Callable[[Tensor, int], Tensor]) -> Callable[..., Tensor]:
-    """The loop, run by TorchScript's C++ interpreter: Python is not what is timed."""
-    with warnings.catch_warnings():
-        # PyTorch prefers torch.export by now, which LibTorch cannot load.
-        warnings.filterwarnings("ignore", "`torch.jit")
-        return torch.jit.script(function)
 
 
 def torchscript_contenders() -> list[Contender]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
-import torch_elu  # noqa: F401  (registers torch.ops.torch_elu)
 from torch import Tensor
 from torch.nn import functional
 
-from . import peers
+from . import peers, torchscript
 from .timing import Case, Contender
+from .torchscript import scripted
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 IN_CACHE, IN_MEMORY = 1 << 16, 1 << 24
@@ -67,6 +66,20 @@ def compiled_backward() -> Callable[[Tensor, Tensor, Tensor], None]:
     return torch.compile(backward, dynamic=True)
 
 
+def repeats_for(numel: int) -> int:
+    """How often a loop does the work: Python's part gets small, and the execution not long."""
+    return 10 if numel <= 1 << 20 else 1
+
+
+def loop(
+    name: str, function: Callable[..., Tensor], *arguments: object, threads: int = 1
+) -> Contender:
+    """A loop of torchscript.py; its first argument is a tensor of the size in question."""
+    repeats = repeats_for(arguments[0].numel())  # type: ignore[attr-defined]
+    names: dict[str, object] = {"loop": scripted(function), "arguments": (*arguments, repeats)}
+    return Contender(name, "loop(*arguments)", names, threads, repeats)
+
+
 def run_once(contenders: Iterable[Contender], out: Tensor, expected: Tensor) -> None:
     """Makes sure that each of those that write to `out` does what it is timed for."""
     for contender in contenders:
@@ -82,22 +95,26 @@ def forward_contenders(
     """All of them on contiguous tensors, with outputs that exist already."""
     x = make_input(dtype, numel)
     out = torch.empty_like(x)
-    names: dict[str, object] = {"x": x, "out": out}
-    elu = "elu(x, out=out)"
     contenders = [
-        Contender(OURS, elu, {**names, "elu": torch.ops.torch_elu.elu.out}),
-        Contender(PYTORCH, elu, {**names, "elu": torch.ops.aten.elu.out}),
+        loop(OURS, torchscript.ours_into, x, out),
+        loop(PYTORCH, torchscript.pytorch_into, x, out),
     ]
     if compiled:
-        contenders.append(Contender(COMPILED, "elu(x, out)", {**names, "elu": compiled_elu()}))
+        names: dict[str, object] = {"elu": compiled_elu(), "x": x, "out": out}
+        contenders.append(Contender(COMPILED, "elu(x, out)", names))
     if numel <= IN_CACHE:
         run_once(contenders, out, functional.elu(x))
     if with_peers and dtype == torch.float32:
         contenders += peers.contenders(x)
-    address = {"memmove": ctypes.memmove, "to": out.data_ptr(), "source": x.data_ptr()}
+    memmove: dict[str, object] = {
+        "memmove": ctypes.memmove,
+        "to": out.data_ptr(),
+        "source": x.data_ptr(),
+        "kept": (x, out),
+    }
     contenders += [
-        Contender(COPY, "out.copy_(x)", names),
-        Contender(MEMCPY, f"memmove(to, source, {x.nbytes})", {**names, **address}),
+        loop(COPY, torchscript.copy_into, x, out),
+        Contender(MEMCPY, f"memmove(to, source, {x.nbytes})", memmove),
     ]
     return contenders
 
@@ -106,23 +123,19 @@ def backward_contenders(dtype: torch.dtype, numel: int, compiled: bool) -> list[
     """elu_backward of the input, and of the result; torch_elu's always allocates its output."""
     x, grad = make_input(dtype, numel), make_input(dtype, numel).flip(0)
     out = torch.empty_like(x)
-    names: dict[str, object] = {"x": x, "grad": grad, "out": out, "y": functional.elu(x)}
-    ours, aten = torch.ops.torch_elu.elu_backward, torch.ops.aten.elu_backward
-    of_input = "backward(grad, 1, 1, 1, False, x)"
-    of_result = "backward(grad, 1, 1, 1, True, y)"
-    into_out = "backward(grad, 1, 1, 1, False, x, grad_input=out)"
-    with_out = [Contender(PYTORCH_BACKWARD_OUT, into_out, {**names, "backward": aten.grad_input})]
+    y = functional.elu(x)
+    with_out = [loop(PYTORCH_BACKWARD_OUT, torchscript.pytorch_backward_into, grad, x, out)]
     if compiled:
-        backward = {**names, "backward": compiled_backward()}
-        with_out.append(Contender("compiled, out=", "backward(grad, x, out)", backward))
+        names: dict[str, object] = {"f": compiled_backward(), "grad": grad, "x": x, "out": out}
+        with_out.append(Contender("compiled, out=", "f(grad, x, out)", names))
     if numel <= IN_CACHE:
-        run_once(with_out, out, ours(grad, 1, 1, 1, False, x))
+        run_once(with_out, out, torch.ops.torch_elu.elu_backward(grad, 1, 1, 1, False, x))
     return [
-        Contender(OURS, of_input, {**names, "backward": ours.default}),
-        Contender(f"{OURS}, of the result", of_result, {**names, "backward": ours.default}),
-        Contender(PYTORCH_BACKWARD, of_input, {**names, "backward": aten.default}),
+        loop(OURS, torchscript.ours_backward, grad, x, False),
+        loop(f"{OURS}, of the result", torchscript.ours_backward, grad, y, True),
+        loop(PYTORCH_BACKWARD, torchscript.pytorch_backward, grad, x, False),
         *with_out,
-        Contender("mul, out=", "mul(grad, x, out=out)", {**names, "mul": torch.mul}),
+        loop("mul, out=", torchscript.multiply_into, grad, x, out),
     ]
 
 
@@ -139,28 +152,26 @@ def strided_contenders(layout: Callable[[Tensor], Tensor]) -> list[Contender]:
     """256 x 256 numbers out of a larger or smaller tensor, into a contiguous one."""
     x = layout(make_input(torch.float32, IN_CACHE).view(256, 256))
     out = torch.empty(x.shape)
-    names: dict[str, object] = {"x": x, "out": out}
-    elu = "elu(x, out=out)"
     contenders = [
-        Contender(OURS, elu, {**names, "elu": torch.ops.torch_elu.elu.out}),
-        Contender(PYTORCH, elu, {**names, "elu": torch.ops.aten.elu.out}),
+        loop(OURS, torchscript.ours_into, x, out),
+        loop(PYTORCH, torchscript.pytorch_into, x, out),
     ]
     run_once(contenders, out, functional.elu(x))
-    return [*contenders, Contender(COPY, "out.copy_(x)", names)]
+    return [*contenders, loop(COPY, torchscript.copy_into, x, out)]
 
 
 def threads_contenders(numel: int, counts: list[int]) -> list[Contender]:
     """The same work by one thread and by several."""
     x = make_input(torch.float32, numel)
-    names: dict[str, object] = {"x": x, "out": torch.empty_like(x)}
-    statements: dict[str, tuple[str, Any]] = {
-        OURS: ("elu(x, out=out)", torch.ops.torch_elu.elu.out),
-        PYTORCH: ("elu(x, out=out)", torch.ops.aten.elu.out),
-        COPY: ("out.copy_(x)", None),
+    out = torch.empty_like(x)
+    loops = {
+        OURS: torchscript.ours_into,
+        PYTORCH: torchscript.pytorch_into,
+        COPY: torchscript.copy_into,
     }
     return [
-        Contender(threads_name(name, count), statement, {**names, "elu": elu}, count)
-        for name, (statement, elu) in statements.items()
+        loop(threads_name(name, count), function, x, out, threads=count)
+        for name, function in loops.items()
         for count in counts
     ]
 

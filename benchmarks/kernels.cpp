@@ -85,7 +85,7 @@ void forward(benchmark::State& state, const Kernels<T>& kernels, std::ptrdiff_t 
   const auto n = state.range(0);
   const auto x = inputs<T>(static_cast<std::size_t>(n * stride));
   std::vector<T> out(x.size());
-  const Coefficients<opmath_t<T>> k(alpha, 1, input_scale);
+  const Coefficients<T> k(alpha, 1, input_scale);
   const Store store = n * sizeof(T) > (std::size_t{16} << 20) ? Store::streaming : Store::cached;
   for (auto _ : state) {
     kernels.forward(out.data(), stride, x.data(), stride, n, k, store);
@@ -100,7 +100,7 @@ void backward(benchmark::State& state, const Kernels<T>& kernels, bool from_resu
   const auto x = inputs<T>(static_cast<std::size_t>(n));
   const auto& grad = x;
   std::vector<T> out(x.size());
-  const Coefficients<opmath_t<T>> k(1, 1, 1);
+  const Coefficients<T> k(1, 1, 1);
   const auto kernel = from_result ? kernels.backward_from_result : kernels.backward_from_input;
   for (auto _ : state) {
     kernel(out.data(), 1, grad.data(), 1, x.data(), 1, n, k, Store::cached);

@@ -6,20 +6,16 @@ import dataclasses
 import json
 from typing import Any
 
-from .goals import Verdict
+from .tables import Verdict, format_goals, format_table
 from .timing import Results, Samples
 
 METHOD = """\
 Each time is the minimum of all samples, contenders in turn, on one pinned thread where nothing else
 is said. Inputs are normally distributed. Outputs exist beforehand, but for torch_elu's backward and
-where no `out=` is named in backward, which allocate theirs, and for calls and training steps."""
-
-
-def format_table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, padded so that it reads as plain text too."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join("| " + " | ".join(map(str.ljust, cells, widths)) + " |" for cells in lines)
+where no `out=` is named in backward, which allocate theirs, and for calls and training steps. But
+for the latter two, PyTorch's and torch_elu's operators are called from TorchScript, up to ten times
+in a row, so that Python takes no part; compiled functions, other frameworks and memcpy are called
+from Python, which costs them about a microsecond."""
 
 
 def format_time(samples: Samples | None) -> str:
@@ -58,21 +54,6 @@ def format_moods(results: Results) -> str:
         "count the fast one."
     )
     return "\n".join([heading, "", *lines])
-
-
-def format_goal(verdict: Verdict) -> list[str]:
-    """What was to be reached, and whether it was."""
-    if verdict.measured is None:
-        return [verdict.goal, "", "not measured: a contender is missing"]
-    reached = "reached" if verdict.reached else "NOT reached"
-    set_for = verdict.set_for and f"; set for {verdict.set_for}"
-    return [verdict.goal, f"{verdict.measured:.2f}", reached + set_for]
-
-
-def format_goals(verdicts: list[Verdict]) -> str:
-    """A row for each goal."""
-    table = format_table(["goal", "measured", ""], list(map(format_goal, verdicts)))
-    return f"Goals:\n\n{table}"
 
 
 def format_report(machine: dict[str, str], results: Results, verdicts: list[Verdict]) -> str:

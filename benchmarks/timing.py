@@ -20,12 +20,15 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 @dataclass(frozen=True)
 class Contender:
-    """What is timed: a statement as for timeit, the names in it, and the threads it may use."""
+    """What is timed: a statement as for timeit, the names in it, the threads it may use, and how
+    often it does the work.
+    """
 
     name: str
     statement: str
     names: dict[str, object]
     threads: int = 1
+    repeats: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +129,10 @@ class Timed:
     number: int = 1
 
     def block(self) -> float:
-        """Seconds per execution, after one that brings the caches back."""
+        """Seconds for doing the work once, after a time that brings the caches back."""
         if self.number > 1:
             self.timer.timeit(1)
-        return self.timer.timeit(self.number) / self.number
+        return self.timer.timeit(self.number) / self.number / self.contender.repeats
 
 
 def measure_case(case: Case, effort: Effort, clock: str, pinned: Pinned) -> dict[str, Samples]:
@@ -143,7 +146,8 @@ def measure_case(case: Case, effort: Effort, clock: str, pinned: Pinned) -> dict
         )
         pinned.use(contender.threads)
         timed.block()
-        timed.number = max(1, round(effort.block_seconds / max(timed.block(), 1e-7)))
+        seconds = max(timed.block(), 1e-7) * contender.repeats
+        timed.number = max(1, round(effort.block_seconds / seconds))
         contenders.append(timed)
     samples: dict[str, Samples] = {timed.contender.name: Samples() for timed in contenders}
     start = time.perf_counter()

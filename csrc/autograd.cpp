@@ -14,6 +14,8 @@
 #include <torch/library.h>
 #include <torch_elu/functional.h>
 
+#include <utility>
+
 namespace torch_elu {
 namespace {
 
@@ -48,13 +50,21 @@ void check_result_is_enough(const Arguments& arguments, const char* name) {
               ". Call it out of place with save=\"input\" (save_output=False) instead.");
 }
 
-void save(AutogradContext* ctx, const variable_list& tensors, const Arguments& arguments,
-          bool is_result) {
-  ctx->save_for_backward(tensors);
-  ctx->saved_data["alpha"] = arguments.alpha;
-  ctx->saved_data["scale"] = arguments.scale;
-  ctx->saved_data["input_scale"] = arguments.input_scale;
-  ctx->saved_data["is_result"] = is_result;
+// Only what differs from the schema's defaults is written down: for a plain ELU nothing, which
+// spares a small layer the hash map.
+void save(AutogradContext* ctx, variable_list tensors, const Arguments& arguments, bool is_result) {
+  ctx->save_for_backward(std::move(tensors));
+  const auto save_coefficient = [&](const char* name, const at::Scalar& value) {
+    if (value.isSymbolic() || value.toDouble() != 1) {
+      ctx->saved_data[name] = value;
+    }
+  };
+  save_coefficient("alpha", arguments.alpha);
+  save_coefficient("scale", arguments.scale);
+  save_coefficient("input_scale", arguments.input_scale);
+  if (is_result) {
+    ctx->saved_data["is_result"] = true;
+  }
 }
 
 struct Saved {
@@ -64,10 +74,13 @@ struct Saved {
 };
 
 Saved load(AutogradContext* ctx) {
-  auto& data = ctx->saved_data;
+  const auto coefficient = [&](const char* name) {
+    const auto found = ctx->saved_data.find(name);
+    return found == ctx->saved_data.end() ? at::Scalar(1) : found->second.toScalar();
+  };
   return {ctx->get_saved_variables(),
-          {data["alpha"].toScalar(), data["scale"].toScalar(), data["input_scale"].toScalar()},
-          data["is_result"].toBool()};
+          {coefficient("alpha"), coefficient("scale"), coefficient("input_scale")},
+          ctx->saved_data.count("is_result") > 0};
 }
 
 variable_list backward_of_elu(AutogradContext* ctx, const variable_list& grad_outputs) {

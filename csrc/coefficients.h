@@ -9,17 +9,20 @@
 
 namespace torch_elu {
 
-// ln2, its parts and the polynomials are made, and compared with what stands here, by
-// tools/constants.py.
-template <typename number_t>
+// For results of type T. ln2, its parts and the polynomials are made, and compared with what stands
+// here, by tools/constants.py.
+template <typename T>
 struct Constants;
 
 template <>
 struct Constants<float> {
   static constexpr int mantissa_bits = 23;
   static constexpr int exponent_bias = 127;
-  // n * step_high is exact for |n| < 256: the slope goes down to the subnormals, n = -183.
+  // n * step.high is exact for |n| < 256: the slope goes down to the subnormals, n = -183.
   static constexpr int step_high_bits = 16;
+  static constexpr bool takes_step_low = true;
+  // Such a part of a step may be left out of the value, where |n| <= 26.
+  static constexpr double negligible = 0x1p-28;
   static constexpr float value_saturates = -18;     // exp - 1 rounds to -1 from -17.33 on
   static constexpr float slope_saturates = -126.5;  // 2^32 exp rounds to 0 from -126.1 on
   static constexpr float lift = 0x1p+90f;
@@ -45,7 +48,9 @@ template <>
 struct Constants<double> {
   static constexpr int mantissa_bits = 52;
   static constexpr int exponent_bias = 1023;
-  static constexpr int step_high_bits = 41;        // |n| < 4096
+  static constexpr int step_high_bits = 41;  // |n| < 4096
+  static constexpr bool takes_step_low = true;
+  static constexpr double negligible = 0;
   static constexpr double value_saturates = -38;   // from -37.43 on
   static constexpr double slope_saturates = -768;  // from -767.4 on
   static constexpr double lift = 0x1p+128;
@@ -73,6 +78,22 @@ struct Constants<double> {
   };
 };
 
+// The halves, too, are computed in float, but need less of it.
+template <>
+struct Constants<Float16> : Constants<float> {
+  static constexpr bool takes_step_low = false;
+  static constexpr int terms = 4;
+  static constexpr double polynomial[terms] = {0x1.00006p-1, 0x1.556e9ep-3, 0x1.5653p-5,
+                                               0x1.02b8fap-7};
+};
+
+template <>
+struct Constants<BFloat16> : Constants<float> {
+  static constexpr bool takes_step_low = false;
+  static constexpr int terms = 3;
+  static constexpr double polynomial[terms] = {0x1.0015f8p-1, 0x1.56c10cp-3, 0x1.4486fep-5};
+};
+
 // mantissa * 2^exponent, 1 <= |mantissa| < 2, for coefficients beyond the range of the number type.
 template <typename number_t>
 struct Scaled {
@@ -80,17 +101,26 @@ struct Scaled {
   int exponent;
 };
 
-// Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
+// The length of a step, ln2 / input_scale, in two parts.
 template <typename number_t>
+struct Step {
+  number_t high;
+  number_t low;
+};
+
+// Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
+template <typename T>
 struct Coefficients {
+  using number_t = opmath_t<T>;
+
   number_t scale;
   number_t alpha;  // alpha * scale, here and below
   number_t input_scale;
 
-  number_t steps_per_one;  // step = ln2 / input_scale
-  number_t step_high;
-  number_t step_low;
-  number_t polynomial[Constants<number_t>::terms];
+  number_t steps_per_one;
+  Step<number_t> value_step;
+  Step<number_t> slope_step;
+  number_t polynomial[Constants<T>::terms];
   number_t value_saturates;  // from this x on
   number_t slope_saturates;
   // The bits of alpha, of the slope at zero, alpha * input_scale, and the curvature, alpha *
@@ -101,6 +131,8 @@ struct Coefficients {
   bits_t<number_t> lifted_slope_bits;
   bits_t<number_t> lifted_curvature_bits;
 
+  bool is_unit;  // alpha, scale and input_scale are 1: there is a shorter way to the same bits
+
   // Outside what the formula is laid out for: extreme.h has a slower one that takes any
   // coefficients.
   bool is_extreme;
@@ -110,10 +142,11 @@ struct Coefficients {
   Scaled<number_t> extreme_slope;    // alpha * input_scale
 
   Coefficients(double alpha, double scale, double input_scale) {
-    using C = Constants<number_t>;
+    using C = Constants<T>;
     const auto rounded = [](double x) { return static_cast<number_t>(x); };
     const auto bits = [](number_t x) { return bit_cast<bits_t<number_t>>(x); };
     const auto is_plain = [](double x) { return std::abs(x) >= 0x1p-32 && std::abs(x) <= 0x1p+32; };
+    is_unit = alpha == 1 && scale == 1 && input_scale == 1;
     alpha *= scale;
     const double slope = alpha * input_scale, curvature = slope * input_scale;
     is_extreme = !(is_plain(alpha) && is_plain(slope) && is_plain(curvature) &&
@@ -123,10 +156,15 @@ struct Coefficients {
     this->alpha = rounded(alpha);
     this->input_scale = rounded(input_scale);
     constexpr double ln2 = 0x1.62e42fefa39efp-1, ln2_rest = 0x1.abc9e3b39803fp-56;
-    const double step = first_bits(ln2 / input_scale, C::step_high_bits);
+    const auto split = [&](double high) -> Step<number_t> {
+      return {rounded(high), rounded((std::fma(-high, input_scale, ln2) + ln2_rest) / input_scale)};
+    };
     steps_per_one = rounded(input_scale / ln2);
-    step_high = rounded(step);
-    step_low = rounded((std::fma(-step, input_scale, ln2) + ln2_rest) / input_scale);
+    const Step<number_t> nearest = split(rounded(ln2 / input_scale));
+    const Step<number_t> exact = split(first_bits(ln2 / input_scale, C::step_high_bits));
+    const bool is_near = std::abs(nearest.low) <= C::negligible * std::abs(nearest.high);
+    value_step = is_near || !C::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
+    slope_step = C::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
     double power = input_scale;
     for (int term = 0; term < C::terms; ++term, power *= input_scale) {
       polynomial[term] = rounded(C::polynomial[term] * power);

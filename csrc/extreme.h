@@ -63,8 +63,8 @@ TORCH_ELU_INLINE number_t polynomial(number_t r) {
   }
 }
 
-template <typename number_t>
-TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<number_t>& k) {
+template <typename number_t, typename T>
+TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<T>& k) {
   using C = Constants<number_t>;
   const number_t whole = scaled(x, k.extreme_input_scale.exponent);
   const number_t above = at_least(whole, -C::extreme_saturates);
@@ -80,8 +80,8 @@ TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<number_
 }
 
 // expm1 = 2^m (2^(n - m) p + (2^(n - m) - 2^-m)) with m = max(n, 0): nothing in there overflows.
-template <typename number_t>
-TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<number_t>& k) {
+template <typename number_t, typename T>
+TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& k) {
   const auto [product, p, n] = reduce(x, k);
   const int m = n > 0 ? n : 0;
   const number_t power = scaled(number_t(1), n - m);
@@ -97,8 +97,8 @@ TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<number_t>& k) {
   return select(x < 0, select(is_straight, straight, curved), k.scale * x);
 }
 
-template <typename number_t>
-TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<number_t>& k) {
+template <typename number_t, typename T>
+TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<T>& k) {
   const auto [product, p, n] = reduce(x, k);
   const auto exp = sum(number_t(1), p.high);
   const number_t curved = times(k.extreme_slope.mantissa, exp.high, exp.low + p.low);

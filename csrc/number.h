@@ -29,6 +29,25 @@ struct NumberOf<double> {
 template <typename V>
 using number_t = typename NumberOf<V>::type;
 
+// The element types beside float and double, by their bits. They are computed in float.
+struct Float16 {
+  std::uint16_t bits;
+};
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+template <typename T>
+struct OpmathOf {
+  using type = float;
+};
+template <>
+struct OpmathOf<double> {
+  using type = double;
+};
+template <typename T>
+using opmath_t = typename OpmathOf<T>::type;
+
 template <typename number_t>
 struct BitsOf;
 template <>
@@ -75,6 +94,20 @@ TORCH_ELU_INLINE float fma(float a, float b, float c) {
 template <typename number_t>
 TORCH_ELU_INLINE number_t at_least(number_t x, number_t low) {
   return x < low ? low : x;
+}
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+__device__ __forceinline__ float at_least(float x, float low) {
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(low));
+  return result;
+}
+#endif
+
+// The smaller one; x itself where x is NaN.
+template <typename number_t>
+TORCH_ELU_INLINE number_t at_most(number_t x, number_t high) {
+  return x > high ? high : x;
 }
 
 template <typename number_t>

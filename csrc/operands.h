@@ -15,6 +15,14 @@ namespace torch_elu {
 /// The result's tensor: shape, dtype, device of `self`, and the strides that at::elu gives.
 at::Tensor empty_output(const at::Tensor& self);
 
+// Dense tensors of the same layout are one run of memory each, whatever the order of their
+// dimensions.
+inline bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
+  return (a.is_contiguous() && b.is_contiguous()) ||
+         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
+          a.strides() == b.strides());
+}
+
 inline void check_dtype(at::ScalarType dtype, const char* name) {
   TORCH_CHECK_NOT_IMPLEMENTED(
       dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16,
@@ -30,10 +38,11 @@ inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& se
               ". Convert one of them.");
 }
 
-/// The three coefficients in the number type that the elements are computed in.
-template <typename number_t>
-Coefficients<number_t> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
-                                            const at::Scalar& input_scale) {
+/// The coefficients for elements of type T: float, double, Float16 or BFloat16.
+template <typename T>
+Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
+                                     const at::Scalar& input_scale) {
+  using number_t = opmath_t<T>;
   const auto convert = [](const at::Scalar& scalar, const char* argument) {
     const double value = scalar.toDouble();
     TORCH_CHECK(!std::isfinite(value) || std::abs(value) <= std::numeric_limits<number_t>::max(),
@@ -43,8 +52,8 @@ Coefficients<number_t> convert_coefficients(const at::Scalar& alpha, const at::S
                 "smaller value.");
     return value;
   };
-  return Coefficients<number_t>(convert(alpha, "alpha"), convert(scale, "scale"),
-                                convert(input_scale, "input_scale"));
+  return Coefficients<T>(convert(alpha, "alpha"), convert(scale, "scale"),
+                         convert(input_scale, "input_scale"));
 }
 
 }  // namespace torch_elu

@@ -1,7 +1,10 @@
 // The CPU kernels' wiring: which elements, on which threads. The arithmetic is in kernels.cpp.
 
+#include "elu.h"
+
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/TensorIterator.h>
 #include <torch/library.h>
 
@@ -31,12 +34,19 @@ void with_kernels_for(at::ScalarType dtype, const char* name, const Run& run) {
   }
 }
 
-// Dense tensors of the same layout are one run of memory each, whatever the order of their
-// dimensions.
-bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
-  return (a.is_contiguous() && b.is_contiguous()) ||
-         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
-          a.strides() == b.strides());
+// What one thread does in one run needs no iterator, which takes half a microsecond to build.
+bool is_small_run(const at::Tensor& out, const at::Tensor& self) {
+  return self.numel() <= kGrainSize && is_one_run(out, self);
+}
+
+// Whether `out`, which came from outside, is a tensor that at::TensorIterator would take as it is.
+bool is_small_run_into(const at::Tensor& out, const at::Tensor& self) {
+  if (out.scalar_type() != self.scalar_type() || !out.sizes().equals(self.sizes()) ||
+      !is_small_run(out, self)) {
+    return false;
+  }
+  const auto overlap = at::get_overlap_status(out, self);
+  return overlap == at::MemOverlapStatus::Full || overlap == at::MemOverlapStatus::No;
 }
 
 // As PyTorch's own kernels do, a contiguous result is allocated without a way through the
@@ -50,8 +60,15 @@ at::Tensor empty_output_cpu(const at::Tensor& self) {
 }
 
 template <typename T>
-void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
-             const Coefficients<cpu::opmath_t<T>>& c) {
+void forward_run(const cpu::Kernels<T>& kernels, at::Tensor& out, const at::Tensor& self,
+                 const Coefficients<T>& c) {
+  kernels.forward(static_cast<T*>(out.mutable_data_ptr()), 1,
+                  static_cast<const T*>(self.const_data_ptr()), 1, self.numel(), c,
+                  cpu::Store::cached);
+}
+
+template <typename T>
+void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Coefficients<T>& c) {
   const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
   constexpr int64_t size = sizeof(T);
   // No OpenMP of our own: for_each runs in libtorch, on the threads that torch.set_num_threads()
@@ -68,8 +85,8 @@ void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
 }
 
 template <typename T>
-void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
-              const Coefficients<cpu::opmath_t<T>>& c, bool is_result) {
+void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Coefficients<T>& c,
+              bool is_result) {
   const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
   const auto kernel = is_result ? kernels.backward_from_result : kernels.backward_from_input;
   constexpr int64_t size = sizeof(T);
@@ -85,32 +102,33 @@ void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter,
       kGrainSize);
 }
 
+void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+  with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
+    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+    if (is_small_run_into(out, self)) {
+      return forward_run(kernels, out, self, c);
+    }
+    auto iter = at::TensorIterator::unary_op(out, self);
+    forward(kernels, iter, c);
+  });
+}
+
+}  // namespace
+
 at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                    const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
   with_kernels_for(self.scalar_type(), "elu", [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
+    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
     out = empty_output_cpu(self);
-    if (self.numel() <= kGrainSize &&
-        is_one_run(out, self)) {  // saves building an iterator, half a microsecond
-      kernels.forward(static_cast<T*>(out.mutable_data_ptr()), 1,
-                      static_cast<const T*>(self.const_data_ptr()), 1, self.numel(), c,
-                      cpu::Store::cached);
-      return;
+    if (is_small_run(out, self)) {
+      return forward_run(kernels, out, self, c);
     }
     auto iter = at::TensorIterator::unary_op(out, self);
     forward(kernels, iter, c);
   });
   return out;
-}
-
-void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
-                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
-  with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
-    auto iter = at::TensorIterator::unary_op(out, self);
-    forward(kernels, iter, c);
-  });
 }
 
 at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -135,32 +153,46 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
     return elu_backward_cpu(*expanded_grad_output, alpha, scale, input_scale, is_result, *expanded);
   }
   at::Tensor grad_input;
-  with_kernels_for(
-      self_or_result.scalar_type(), "elu_backward",
-      [&]<typename T>(const cpu::Kernels<T>& kernels) {
-        const auto c = convert_coefficients<cpu::opmath_t<T>>(alpha, scale, input_scale);
-        grad_input = empty_output_cpu(self_or_result);
-        if (self_or_result.numel() <= kGrainSize && is_one_run(grad_input, self_or_result) &&
-            is_one_run(grad_input, grad_output)) {
-          const auto kernel =
-              is_result ? kernels.backward_from_result : kernels.backward_from_input;
-          kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
-                 static_cast<const T*>(grad_output.const_data_ptr()), 1,
-                 static_cast<const T*>(self_or_result.const_data_ptr()), 1, self_or_result.numel(),
-                 c, cpu::Store::cached);
-          return;
-        }
-        auto iter = at::TensorIteratorConfig()
-                        .add_output(grad_input)
-                        .add_const_input(grad_output)
-                        .add_const_input(self_or_result)
-                        .build();
-        backward(kernels, iter, c, is_result);
-      });
+  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+                     grad_input = empty_output_cpu(self_or_result);
+                     if (self_or_result.numel() <= kGrainSize &&
+                         is_one_run(grad_input, self_or_result) &&
+                         is_one_run(grad_input, grad_output)) {
+                       const auto kernel =
+                           is_result ? kernels.backward_from_result : kernels.backward_from_input;
+                       kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
+                              static_cast<const T*>(grad_output.const_data_ptr()), 1,
+                              static_cast<const T*>(self_or_result.const_data_ptr()), 1,
+                              self_or_result.numel(), c, cpu::Store::cached);
+                       return;
+                     }
+                     auto iter = at::TensorIteratorConfig()
+                                     .add_output(grad_input)
+                                     .add_const_input(grad_output)
+                                     .add_const_input(self_or_result)
+                                     .build();
+                     backward(kernels, iter, c, is_result);
+                   });
   return grad_input;
 }
 
-}  // namespace
+at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
+                                 const at::Scalar& scale, const at::Scalar& input_scale,
+                                 bool is_result, const at::Tensor& self_or_result,
+                                 at::Tensor& grad_input) {
+  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+                     auto iter =
+                         at::TensorIterator::binary_op(grad_input, grad_output, self_or_result);
+                     backward(kernels, iter, c, is_result);
+                     grad_input = iter.output();
+                   });
+  return grad_input;
+}
+
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {

@@ -4,8 +4,7 @@
 // inlined.
 #include "kernels.h"
 
-#include "../extreme.h"
-#include "../formula.h"
+#include "../functions.h"
 #include "simd/pair.h"
 #include "simd/scalar.h"
 
@@ -45,6 +44,7 @@ struct Input {
   const T* contiguous(std::ptrdiff_t start, std::ptrdiff_t n) {
     const T* from = data + start * stride;
     if (stride == 1) return from;
+    if (stride == 0 && start > 0) return buffer;  // full of the one element there is
     for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = scalar::read(from + i * stride);
     return buffer;
   }
@@ -145,6 +145,11 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     return;
   }
   T result[block];
+  if ((... && (inputs.stride == 0))) {  // expanded: one result, many times
+    map_few<Lanes>(function, result, 1, inputs.data...);
+    for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i * out_stride, result[0]);
+    return;
+  }
   for (std::ptrdiff_t start = 0; start < n; start += block) {
     const std::ptrdiff_t count = n - start < block ? n - start : block;
     T* const to = out_stride == 1 ? out + start : result;
@@ -156,64 +161,21 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
   }
 }
 
-// Function objects, since a compiler may decide not to inline a lambda. They hold a copy of the
-// coefficients: one that no store through a pointer to numbers can change, so that it stays in
-// registers.
-template <typename number_t>
-struct Value {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return value(x, k);
-  }
-};
-
-template <typename number_t>
-struct Backward {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * slope(x, k);
-  }
-};
-
-template <typename number_t>
-struct BackwardFromResult {
-  const Coefficients<number_t> k;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
-    return grad_output * slope_from_result(y, k);
-  }
-};
-
-template <typename number_t>
-struct ExtremeValue {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t x) const { return extreme::value(x, k); }
-};
-
-template <typename number_t>
-struct ExtremeBackward {
-  const Coefficients<number_t> k;
-  TORCH_ELU_INLINE number_t operator()(number_t grad_output, number_t x) const {
-    return grad_output * extreme::slope(x, k);
-  }
-};
-
 template <typename T>
 struct Run {
-  using number_t = opmath_t<T>;
-  using Coefficients = torch_elu::Coefficients<number_t>;
+  using Coefficients = torch_elu::Coefficients<T>;
   using Lanes = simd::Lanes<T>;
   using OneLane = scalar::Lanes<T>;
 
   static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
                       std::ptrdiff_t n, const Coefficients& k, Store store) {
     Input<T> x(self, self_stride);
-    if (k.is_extreme) {
-      map<OneLane>(ExtremeValue<number_t>{k}, store, out, out_stride, n, x);
+    if (k.is_unit) {
+      map<Lanes>(UnitValue<T>{k}, store, out, out_stride, n, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeValue<T>{k}, store, out, out_stride, n, x);
     } else {
-      map<Lanes>(Value<number_t>{k}, store, out, out_stride, n, x);
+      map<Lanes>(Value<T>{k}, store, out, out_stride, n, x);
     }
   }
 
@@ -222,10 +184,12 @@ struct Run {
                                   const T* self, std::ptrdiff_t self_stride, std::ptrdiff_t n,
                                   const Coefficients& k, Store store) {
     Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
-    if (k.is_extreme) {
-      map<OneLane>(ExtremeBackward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    if (k.is_unit) {
+      map<Lanes>(UnitBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
     } else {
-      map<Lanes>(Backward<number_t>{k}, store, grad_input, grad_input_stride, n, grad, x);
+      map<Lanes>(Backward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
     }
   }
 
@@ -234,7 +198,7 @@ struct Run {
                                    const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
                                    const Coefficients& k, Store store) {
     Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
-    map<Lanes>(BackwardFromResult<number_t>{k}, store, grad_input, grad_input_stride, n, grad, y);
+    map<Lanes>(BackwardFromResult<T>{k}, store, grad_input, grad_input_stride, n, grad, y);
   }
 
   static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result};

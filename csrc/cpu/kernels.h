@@ -3,29 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 
 #include "../coefficients.h"
 
 namespace torch_elu::cpu {
-
-struct Float16 {
-  std::uint16_t bits;
-};
-struct BFloat16 {
-  std::uint16_t bits;
-};
-
-template <typename T>
-struct OpmathOf {
-  using type = float;
-};
-template <>
-struct OpmathOf<double> {
-  using type = double;
-};
-template <typename T>
-using opmath_t = typename OpmathOf<T>::type;
 
 // streaming: past the caches, for outputs that do not fit into them and are not the input at the
 // same time.
@@ -36,7 +17,7 @@ enum class Store { cached, streaming };
 // way.
 template <typename T>
 struct Kernels {
-  using Coefficients = torch_elu::Coefficients<opmath_t<T>>;
+  using Coefficients = torch_elu::Coefficients<T>;
 
   void (*forward)(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
                   std::ptrdiff_t n, const Coefficients&, Store);

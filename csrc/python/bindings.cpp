@@ -1,12 +1,15 @@
 // Direct calls from Python into the C++ functions. They serve layers of a few elements, where the
 // call is all the time there is: written against CPython (METH_FASTCALL), since pybind11's way to
 // the same function takes a quarter longer. functional.py, the only caller, passes every argument
-// by position.
+// by position. What is not called for every layer goes through pybind11, below.
 
 #include <pybind11/pybind11.h>
 #include <torch/csrc/Exceptions.h>
 #include <torch/csrc/autograd/python_variable.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch_elu/convert.h>
 #include <torch_elu/functional.h>
+#include <torch_elu/override_aten.h>
 
 #include <utility>
 
@@ -103,14 +106,28 @@ PyMethodDef method(const char* name, FastFunction function) {
           METH_FASTCALL, nullptr};
 }
 
+// The converted model, and how many activations were replaced. torch_python holds the type of
+// torch._C.ScriptModule.
+std::pair<torch::jit::Module, int64_t> convert_script(torch::jit::Module module, bool save_output) {
+  const int64_t count = torch_elu::convert(module, save_output);
+  return {std::move(module), count};
+}
+
 }  // namespace
 
-PyMODINIT_FUNC PyInit__C() {
+PyMODINIT_FUNC PyInit__C() {  // NOLINT(bugprone-reserved-identifier): the name is CPython's
   static PyMethodDef methods[] = {method("elu", &elu),
                                   method("selu", &selu),
                                   method("celu", &celu),
                                   {nullptr, nullptr, 0, nullptr}};
   static PyModuleDef module = {
       PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
-  return PyModule_Create(&module);
+  auto* const object = PyModule_Create(&module);
+  if (object == nullptr) {
+    return nullptr;
+  }
+  auto python = pybind11::reinterpret_borrow<pybind11::module_>(object);
+  pybind11::class_<torch_elu::OverrideAten>(python, "OverrideAten").def(pybind11::init<>());
+  python.def("convert_script", &convert_script);
+  return object;
 }

@@ -4,9 +4,10 @@ r"""ELU, SELU and CELU for PyTorch, as one C++/CUDA operator.
           \alpha \cdot scale \cdot (e^{input\_scale \cdot x} - 1) & x \le 0 \end{cases}
 
 Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`,
-:class:`CELU` as their namesakes in :mod:`torch.nn`. TorchScript models hold the operators
-``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after linking the same library, see
-:data:`cmake_prefix_path`.
+:class:`CELU` as their namesakes in :mod:`torch.nn`; :func:`convert` puts them into a model that
+exists, and :class:`override_aten` this package's kernels under PyTorch's own functions. TorchScript
+models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after
+linking the same library, see :data:`cmake_prefix_path`.
 
 >>> import torch, torch_elu
 >>> torch_elu.elu(torch.tensor([-1.0, 0.0, 2.0]))
@@ -16,8 +17,10 @@ tensor([-0.6321,  0.0000,  2.0000])
 from . import _dtensor, _inductor, _jagged  # noqa: F401  (they register themselves)
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from ._onnx import onnx_translations
+from .conversion import convert
 from .functional import celu, elu, selu
 from .modules import CELU, ELU, SELU
+from .override import override_aten
 
 __all__ = [
     "CELU",
@@ -26,9 +29,11 @@ __all__ = [
     "__version__",
     "celu",
     "cmake_prefix_path",
+    "convert",
     "elu",
     "include_paths",
     "library_path",
     "onnx_translations",
+    "override_aten",
     "selu",
 ]

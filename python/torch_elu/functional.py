@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.compiler import is_compiling
+from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _C, _library  # noqa: F401  (loading the library registers the operators)
 
 # Called eagerly, a function goes straight into C++, which takes half the time of torch.ops.
-# Compilers cannot see through that: for them the same function stands below once more, made of the
+# TorchDynamo cannot see through that: for it the same function stands below once more, made of the
 # operators alone.
 
 
@@ -53,7 +53,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     """
     if has_torch_function_unary(input):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
-    if is_compiling():
+    if is_dynamo_compiling():
         return _elu_of_operators(input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
@@ -80,7 +80,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     if has_torch_function_unary(input):
         return handle_torch_function(selu, (input,), input, inplace=inplace)
-    if is_compiling():
+    if is_dynamo_compiling():
         return _selu_of_operators(input, inplace)
     return _C.selu(input, inplace)
 
@@ -110,7 +110,7 @@ def celu(
     """
     if has_torch_function_unary(input):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
-    if is_compiling():
+    if is_dynamo_compiling():
         return _celu_of_operators(input, alpha, inplace, save)
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 

@@ -1,4 +1,8 @@
-"""Writes a model, scripted and compiled ahead of time, and an input with its output, for C++."""
+"""Writes what the apps of this project read.
+
+A model of torch_elu's modules, scripted and compiled ahead of time, a scripted one of PyTorch's
+with the same weights, and an input with the output of the first.
+"""
 
 import sys
 from pathlib import Path
@@ -13,6 +17,12 @@ model = torch.nn.Sequential(
 )
 torch.jit.script(model).save(str(folder / "model.pt"))
 
+pytorchs = torch.nn.Sequential(
+    torch.nn.Linear(8, 8), torch.nn.ELU(0.5), torch.nn.SELU(), torch.nn.CELU(2.0)
+)
+pytorchs.load_state_dict(model.state_dict())
+torch.jit.script(pytorchs).save(str(folder / "pytorchs.pt"))
+
 
 class Expected(torch.nn.Module):
     """Tensors in a form that torch::jit::load reads."""
@@ -23,7 +33,7 @@ class Expected(torch.nn.Module):
         self.register_buffer("output", output)
 
 
-input = torch.randn(4, 8)
+input = torch.randn(400, 8)
 with torch.no_grad():
     program = torch.export.export(model, (input,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
     torch._inductor.aoti_compile_and_package(program, package_path=str(folder / "model.pt2"))

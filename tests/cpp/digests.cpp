@@ -32,7 +32,7 @@ constexpr std::ptrdiff_t chunk = 1024;
 
 template <typename T>
 std::uint64_t digest(const Kernels<T>& kernels, double alpha, double scale, double input_scale) {
-  const Coefficients<opmath_t<T>> k(alpha, scale, input_scale);
+  const Coefficients<T> k(alpha, scale, input_scale);
   std::uint64_t result = sizeof(T), step = 0;
   T x[chunk], y[chunk], ones[chunk], slope[chunk], slope_from_result[chunk];
   std::fill(ones, ones + chunk, one<T>());

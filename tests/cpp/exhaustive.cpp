@@ -48,8 +48,7 @@ struct Batch {
 
   explicit Batch(T one) { std::fill(ones, ones + chunk, one); }
 
-  void run(const cpu::Kernels<T>& kernels, const Coefficients<cpu::opmath_t<T>>& k,
-           std::ptrdiff_t n) {
+  void run(const cpu::Kernels<T>& kernels, const Coefficients<T>& k, std::ptrdiff_t n) {
     kernels.forward(y, 1, x, 1, n, k, cpu::Store::cached);
     kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
   }
@@ -130,9 +129,9 @@ Errors double_errors(const cpu::Kernels<double>& kernels, const Parameters& p, i
 template <typename T>
 void count_wrong_halves(const cpu::Kernels<T>& kernels, const Parameters& p, int& values,
                         int& slopes) {
-  const Coefficients<float> k(p.alpha, p.scale, p.input_scale);
+  const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
   const reference::Exact<double> exact(p);
-  constexpr std::uint16_t one = std::is_same_v<T, cpu::Float16> ? 0x3c00 : 0x3f80;
+  constexpr std::uint16_t one = std::is_same_v<T, Float16> ? 0x3c00 : 0x3f80;
   Batch<T> batch(T{one});
   values = slopes = 0;
   const auto is_nan = [](T x) { return std::isnan(reference::widened(x)); };

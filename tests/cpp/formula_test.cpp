@@ -14,13 +14,13 @@ namespace {
 template <typename number_t>
 number_t value_of(double alpha, double scale, double input_scale, number_t x) {
   const Coefficients<number_t> k(alpha, scale, input_scale);
-  return k.is_extreme ? extreme::value(x, k) : value(x, k);
+  return k.is_unit ? unit_value(x, k) : k.is_extreme ? extreme::value(x, k) : value(x, k);
 }
 
 template <typename number_t>
 number_t slope_of(double alpha, double scale, double input_scale, number_t x) {
   const Coefficients<number_t> k(alpha, scale, input_scale);
-  return k.is_extreme ? extreme::slope(x, k) : slope(x, k);
+  return k.is_unit ? unit_slope(x, k) : k.is_extreme ? extreme::slope(x, k) : slope(x, k);
 }
 
 // Wide enough for number_t, as the reference.
@@ -34,6 +34,28 @@ class Formula : public testing::Test {
 };
 using Numbers = testing::Types<float, double>;
 TYPED_TEST_SUITE(Formula, Numbers, );
+
+TYPED_TEST(Formula, has_a_shorter_way_to_the_same_bits_where_all_coefficients_are_one) {
+  using limits = typename TestFixture::limits;
+  using bits = bits_t<TypeParam>;
+  const Coefficients<TypeParam> k(1, 1, 1);
+  ASSERT_TRUE(k.is_unit);
+  const auto expect_same = [&](TypeParam x) {
+    EXPECT_EQ(bit_cast<bits>(unit_value(x, k)), bit_cast<bits>(value(x, k))) << x;
+    EXPECT_EQ(bit_cast<bits>(unit_slope(x, k)), bit_cast<bits>(slope(x, k))) << x;
+  };
+  for (const TypeParam x :
+       {TypeParam(0), limits::denorm_min(), limits::min(), limits::max(), limits::infinity()}) {
+    expect_same(x);
+    expect_same(-x);
+  }
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> exponent(-40, 10);
+  for (int i = 0; i < 1000000; ++i) {
+    const auto x = static_cast<TypeParam>(std::exp2(exponent(random)));
+    expect_same(i % 4 == 0 ? x : -x);
+  }
+}
 
 TYPED_TEST(Formula, keeps_signed_zeros) {
   EXPECT_EQ(value_of<TypeParam>(1, 1, 1, 0), 0);

@@ -116,7 +116,7 @@ void run(const KernelTable& table, Operation operation, const Case& c, T* out,
          std::ptrdiff_t out_stride, const T* grad, std::ptrdiff_t grad_stride, const T* x,
          std::ptrdiff_t x_stride, std::ptrdiff_t n, Store store = Store::cached) {
   const auto& kernels = table.*Type<T>::kernels;
-  const Coefficients<opmath_t<T>> k(c.alpha, c.scale, c.input_scale);
+  const Coefficients<T> k(c.alpha, c.scale, c.input_scale);
   if (operation == Operation::forward) {
     kernels.forward(out, out_stride, x, x_stride, n, k, store);
   } else {
@@ -237,6 +237,20 @@ TYPED_TEST(KernelsOf, an_expanded_gradient_gives_the_same_bits) {
     run<TypeParam>(table, operation, c, wanted.data(), 1, repeated.data(), 1, x.data(), 1, 500);
     run<TypeParam>(table, operation, c, out.data(), 1, &grad[1], 0, x.data(), 1, 500);
     for (std::size_t i = 0; i < out.size(); ++i) this->expect_same(out[i], wanted[i], x[i], i);
+  });
+}
+
+TYPED_TEST(KernelsOf, an_expanded_input_gives_the_same_bits) {
+  this->for_all([&](const auto& table, auto operation, const Case& c, const auto& x,
+                    const auto& grad, const auto& wanted) {
+    for (const std::ptrdiff_t stride : {1, 3}) {
+      std::vector<TypeParam> out(static_cast<std::size_t>(300 * stride), one<TypeParam>());
+      run<TypeParam>(table, operation, c, out.data(), stride, &grad[21], 0, &x[21], 0, 300);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const bool touched = i % static_cast<std::size_t>(stride) == 0;
+        this->expect_same(out[i], touched ? wanted[21] : one<TypeParam>(), x[21], i);
+      }
+    }
   });
 }
 

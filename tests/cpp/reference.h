@@ -101,8 +101,8 @@ double error_in_ulp(number_t got, wide_t exact) {
 // Rounded to nearest, ties to even, to a number with so many bits and the exponent range of T.
 template <typename T>
 std::uint16_t rounded_to_half(double x) {
-  constexpr int digits = std::is_same_v<T, cpu::Float16> ? 11 : 8;
-  constexpr int bias = std::is_same_v<T, cpu::Float16> ? 15 : 127;
+  constexpr int digits = std::is_same_v<T, Float16> ? 11 : 8;
+  constexpr int bias = std::is_same_v<T, Float16> ? 15 : 127;
   const std::uint16_t sign = std::signbit(x) ? 0x8000 : 0;
   const std::uint16_t infinity = static_cast<std::uint16_t>((2 * bias + 1) << (digits - 1));
   if (std::isnan(x)) return static_cast<std::uint16_t>(infinity | 1);
@@ -119,11 +119,11 @@ std::uint16_t rounded_to_half(double x) {
                      infinity));
 }
 
-inline float widened(cpu::BFloat16 x) {
+inline float widened(BFloat16 x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
 
-inline float widened(cpu::Float16 x) {
+inline float widened(Float16 x) {
   const int exponent = x.bits >> 10 & 31, mantissa = x.bits & 1023;
   const float magnitude = exponent == 31 ? (mantissa ? std::numeric_limits<float>::quiet_NaN()
                                                      : std::numeric_limits<float>::infinity())

@@ -12,8 +12,10 @@ import pytest
 import torch_elu
 import torch_elu._library
 import torch_elu._onnx
+import torch_elu.conversion
 import torch_elu.functional
 import torch_elu.modules
+import torch_elu.override
 from conftest import RunPython
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,7 +24,15 @@ README = REPOSITORY / "README.md"
 
 @pytest.mark.parametrize(
     "module",
-    [torch_elu, torch_elu.functional, torch_elu.modules, torch_elu._library, torch_elu._onnx],
+    [
+        torch_elu,
+        torch_elu.conversion,
+        torch_elu.functional,
+        torch_elu.modules,
+        torch_elu.override,
+        torch_elu._library,
+        torch_elu._onnx,
+    ],
     ids=lambda module: module.__name__,
 )
 def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
@@ -35,7 +45,7 @@ def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
 def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> None:
     documentation = getattr(torch_elu, name).__doc__
     assert ">>> " in documentation
-    if name not in ("include_paths", "onnx_translations"):
+    if name not in ("convert", "include_paths", "onnx_translations", "override_aten"):
         assert "math::" in documentation
         assert "inplace: " in documentation
 

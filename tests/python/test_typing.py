@@ -32,7 +32,10 @@ def test(x: Tensor) -> Tensor:
     paths: list[str] = torch_elu.include_paths()
     text: str = torch_elu.__version__ + torch_elu.library_path + paths[0]
     text += torch_elu.cmake_prefix_path
-    y: Tensor = network(x)
+    converted: nn.Sequential = torch_elu.convert(network, save="output")
+    with torch_elu.override_aten() as override:
+        y: Tensor = converted(x)
+    override.remove()
     return y + len(text)
 """
 
@@ -46,6 +49,8 @@ torch_elu.elu(torch.ones(3), 1.0, False, "output")
 torch_elu.ELU(sav="output")
 number: int = torch_elu.selu(torch.ones(3))
 torch_elu.no_such_name
+torch_elu.convert(torch.ones(3))
+torch_elu.override_aten(True)
 """
 
 
@@ -69,4 +74,4 @@ def test_right_code_passes_and_each_mistake_is_found(
     errors = [line for line in result.stdout.splitlines() if ": error:" in line]
     assert not [line for line in errors if line.startswith("right.py")], result.stdout
     lines = {int(line.split(":")[1]) for line in errors if line.startswith("wrong.py")}
-    assert lines == {5, 6, 7, 8, 9, 10}, result.stdout
+    assert lines == {5, 6, 7, 8, 9, 10, 11, 12}, result.stdout

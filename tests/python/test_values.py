@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 import torch_elu
+from conftest import RunPython
 from references import (
     DTYPES,
     HALF_DTYPES,
@@ -203,3 +204,50 @@ def test_selu_keeps_mean_zero_and_variance_one() -> None:
     y = torch_elu.selu(x)
     assert abs(torch.trapezoid(y * weight, x).item()) < 1e-9
     assert abs(torch.trapezoid(y * y * weight, x).item() - 1) < 1e-9
+
+
+FLUSHED = """
+import torch, torch_elu
+
+for dtype, bits in [(torch.float32, torch.int32), (torch.float64, torch.int64),
+                    (torch.float16, torch.int16), (torch.bfloat16, torch.int16)]:
+    smallest = torch.finfo(dtype).smallest_normal
+    generator = torch.Generator().manual_seed(1)
+    # Subnormals, numbers of every kind, and inputs whose slopes are subnormal.
+    x = torch.cat([
+        torch.linspace(-smallest, smallest, 333, dtype=torch.float64),
+        torch.randn(1000, generator=generator, dtype=torch.float64) * 5,
+        torch.linspace(-760, -80, 999, dtype=torch.float64),
+    ]).to(dtype)
+    ones = torch.ones_like(x)
+
+    def run(x, c):
+        return torch.stack([
+            torch.ops.torch_elu.elu(x, *c), torch.ops.torch_elu.elu_backward(ones, *c, False, x)
+        ]).view(bits)
+
+    def zeros_like(x):
+        return torch.zeros_like(x).copysign(x)
+
+    for c in [(1, 1, 1), (1.5, 2, 0.5)]:
+        assert torch.set_flush_denormal(False)
+        usual = run(x, c)
+        of_zero = run(torch.where(x.abs() < smallest, zeros_like(x), x), c)
+        values = usual.view(dtype)
+        zero = torch.where(values.abs() < smallest, zeros_like(values), values).view(bits)
+        assert torch.set_flush_denormal(True)
+        flushed = run(x, c)
+        assert torch.set_flush_denormal(False)
+        expected = (flushed == usual) | (flushed == of_zero) | (flushed == zero)
+        assert bool(expected.all()), (dtype, c)
+print(torch.ops.torch_elu.cpu_capability())
+"""
+
+
+@pytest.mark.parametrize("capability", ["default", "avx2", "avx512"])
+def test_flush_denormal_takes_nothing_but_subnormals_for_zeros(
+    run_python: RunPython, capability: str
+) -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush subnormals")
+    assert run_python("-c", FLUSHED, ATEN_CPU_CAPABILITY=capability).stdout.strip()

@@ -27,8 +27,9 @@ TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) {
 }
 TORCH_ELU_INLINE FloatMask operator>(Floats a, Floats b) { return b < a; }
 TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
-// maxps gives its second operand where one is NaN.
+// maxps and minps give their second operand where one is NaN or both are zero.
 TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) { return _mm256_max_ps(low.v, x.v); }
+TORCH_ELU_INLINE Floats at_most(Floats x, Floats high) { return _mm256_min_ps(high.v, x.v); }
 TORCH_ELU_INLINE Floats select(FloatMask condition, Floats yes, Floats no) {
   return _mm256_blendv_ps(no.v, yes.v, condition.v);
 }
@@ -60,6 +61,7 @@ TORCH_ELU_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
   return _mm256_fmadd_pd(a.v, b.v, c.v);
 }
 TORCH_ELU_INLINE Doubles at_least(Doubles x, Doubles low) { return _mm256_max_pd(low.v, x.v); }
+TORCH_ELU_INLINE Doubles at_most(Doubles x, Doubles high) { return _mm256_min_pd(high.v, x.v); }
 TORCH_ELU_INLINE Doubles select(DoubleMask condition, Doubles yes, Doubles no) {
   return _mm256_blendv_pd(no.v, yes.v, condition.v);
 }

@@ -35,8 +35,9 @@ TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) {
 }
 TORCH_ELU_INLINE FloatMask operator>(Floats a, Floats b) { return b < a; }
 TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
-// maxps gives its second operand where one is NaN.
+// maxps and minps give their second operand where one is NaN or both are zero.
 TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) { return _mm512_max_ps(low.v, x.v); }
+TORCH_ELU_INLINE Floats at_most(Floats x, Floats high) { return _mm512_min_ps(high.v, x.v); }
 TORCH_ELU_INLINE Floats select(FloatMask condition, Floats yes, Floats no) {
   return _mm512_mask_blend_ps(condition.bits, no.v, yes.v);
 }
@@ -68,6 +69,7 @@ TORCH_ELU_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
   return _mm512_fmadd_pd(a.v, b.v, c.v);
 }
 TORCH_ELU_INLINE Doubles at_least(Doubles x, Doubles low) { return _mm512_max_pd(low.v, x.v); }
+TORCH_ELU_INLINE Doubles at_most(Doubles x, Doubles high) { return _mm512_min_pd(high.v, x.v); }
 TORCH_ELU_INLINE Doubles select(DoubleMask condition, Doubles yes, Doubles no) {
   return _mm512_mask_blend_pd(condition.bits, no.v, yes.v);
 }
@@ -145,8 +147,10 @@ struct Lanes<BFloat16> {
   // In the upper half of each; see scalar.h. Not vcvtneps2bf16, which flushes subnormals.
   TORCH_ELU_INLINE static __m512i rounded(Floats x) {
     const __m512i bits = _mm512_castps_si512(x.v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    return _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __mmask16 is_odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    const __m512i half =
+        _mm512_mask_blend_epi32(is_odd, _mm512_set1_epi32(0x7fff), _mm512_set1_epi32(0x8000));
+    return _mm512_add_epi32(bits, half);
   }
 };
 

@@ -48,6 +48,10 @@ template <typename V>
 TORCH_ELU_INLINE Pair<V> at_least(Pair<V> x, Pair<V> low) {
   return {at_least(x.first, low.first), at_least(x.second, low.second)};
 }
+template <typename V>
+TORCH_ELU_INLINE Pair<V> at_most(Pair<V> x, Pair<V> high) {
+  return {at_most(x.first, high.first), at_most(x.second, high.second)};
+}
 template <typename M, typename V>
 TORCH_ELU_INLINE Pair<V> select(PairMask<M> condition, Pair<V> yes, Pair<V> no) {
   return {select(condition.first, yes.first, no.first),

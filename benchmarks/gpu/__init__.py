@@ -1,0 +1,1 @@
+"""How fast torch_elu is on a GPU: ``python -m benchmarks.gpu``."""

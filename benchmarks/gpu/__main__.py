@@ -1,0 +1,121 @@
+"""Times torch_elu's ELU on a GPU against PyTorch's and a copy."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.util
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch_elu
+from torch_elu import _build_info
+
+from .goals import judge
+from .report import format_report, to_json
+from .timing import Measured
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("build/gpu"), metavar="DIRECTORY")
+    parser.add_argument("--rounds", type=int, default=60, help="samples of each (%(default)s)")
+    parser.add_argument(
+        "--steps", type=Path, help="a file of lines 'step<TAB>outcome' to put into the report"
+    )
+    return parser.parse_args()
+
+
+def driver() -> str:
+    """The version of the driver, as nvidia-smi says it."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]
+    except (OSError, IndexError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def describe() -> dict[str, str]:
+    """A line for each thing that the numbers depend on."""
+    device = torch.cuda.get_device_properties()
+    return {
+        "GPU": device.name,
+        "compute capability": f"{device.major}.{device.minor}",
+        "multiprocessors": str(device.multi_processor_count),
+        "memory": f"{device.total_memory / 2**30:.0f} GiB",
+        "L2 cache": f"{device.L2_cache_size >> 20} MiB",
+        "driver": driver(),
+        "torch_elu": f"{torch_elu.__version__}, built with CUDA {_build_info.cuda_version} "
+        f"for {_build_info.cuda_architectures}",
+        "PyTorch": f"{torch.__version__} (CUDA {torch.version.cuda})",
+        "Python": platform.python_version(),
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+    }
+
+
+def measure(rounds: int) -> Iterator[Measured]:
+    """All groups."""
+    from . import cases
+
+    groups: list[Callable[[int], Iterator[Measured]]] = [
+        cases.sizes,
+        cases.layouts,
+        cases.calls,
+        cases.training_steps,
+    ]
+    for group in groups:
+        for measured in group(rounds):
+            shown = ", ".join(f"{name} {measured.minimum(name):.2f}" for name in measured.times)
+            print(f"{measured.group}, {measured.name}: {shown} us", flush=True)
+            yield measured
+
+
+def count_compiled_kernels() -> dict[str, dict[str, int]]:
+    """Empty, with the reason printed, where the profiler or the compiler does not work."""
+    from . import cases
+
+    try:
+        return cases.compiled_kernels()
+    except Exception as error:
+        print(f"compiled kernels were not counted: {type(error).__name__}: {error}")
+        return {}
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    arguments = parse_arguments()
+    if not torch.cuda.is_available():
+        sys.exit("no GPU is available to PyTorch: nothing was measured")
+    output: Path = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    machine = describe()
+    results = list(measure(arguments.rounds))
+    compiled = count_compiled_kernels()
+    verdicts = judge(results, compiled)
+    lines = arguments.steps.read_text().splitlines() if arguments.steps else []
+    steps = dict(line.split("\t", 1) for line in lines)
+    report = format_report(machine, results, compiled, verdicts, steps)
+    print(f"\n{report}\n")
+
+    stem = re.sub(r"\W+", "-", machine["GPU"]).strip("-").lower()
+    written = {".md": report, ".json": to_json(machine, results, compiled, verdicts, steps)}
+    for suffix, text in written.items():
+        (output / f"{stem}{suffix}").write_text(text + "\n", encoding="utf-8")
+        print(f"wrote {output / stem}{suffix}")
+    if importlib.util.find_spec("matplotlib") is None:
+        print("no picture: matplotlib is not installed")
+        return
+    from .picture import save_picture
+
+    save_picture(results, machine["GPU"], output / f"{stem}.png")
+    print(f"wrote {output / stem}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""What is timed on a GPU: elu by direction, dtype, size and layout, calls, training steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch_elu
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .timing import L2Flush, Measured, Run, time_on_cpu, time_on_gpu, time_until_done
+
+OURS, PYTORCH, COPY, RELU = "torch_elu", "F.elu", "copy_", "relu"
+DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+POWERS = range(10, 29)
+FEW = 16
+# The policy of a legged robot: what it senses, three hidden layers, its joints.
+WIDTHS, BATCH = [48, 512, 256, 128, 12], 4096
+
+
+def make_input(dtype: torch.dtype, numel: int) -> Tensor:
+    """Normally distributed, as what comes out of a layer."""
+    generator = torch.Generator("cuda").manual_seed(20151123)
+    pattern = torch.randn(min(numel, 1 << 20), device="cuda", generator=generator).to(dtype)
+    return pattern.repeat(-(-numel // len(pattern)))[:numel]
+
+
+def forward(dtype: torch.dtype, numel: int, rounds: int, flush: Run) -> Measured:
+    """Into an output that exists."""
+    x = make_input(dtype, numel)
+    out = torch.empty_like(x)
+    ours, pytorch = torch.ops.torch_elu.elu.out, torch.ops.aten.elu.out
+    contenders: dict[str, Run] = {
+        OURS: lambda: ours(x, out=out),
+        PYTORCH: lambda: pytorch(x, out=out),
+        COPY: lambda: out.copy_(x),
+    }
+    times = time_on_gpu(contenders, rounds, flush)
+    moved = dict.fromkeys(contenders, 2 * x.nbytes)
+    return measured("forward", dtype, numel, times, moved)
+
+
+def backward(dtype: torch.dtype, numel: int, rounds: int, flush: Run) -> Measured:
+    """From the input and from the result; PyTorch from the input."""
+    x, grad = make_input(dtype, numel), make_input(dtype, numel).flip(0)
+    y, out = functional.elu(x), torch.empty_like(x)
+    ours, pytorch = torch.ops.torch_elu.elu_backward, torch.ops.aten.elu_backward
+    contenders: dict[str, Run] = {
+        OURS: lambda: ours(grad, 1, 1, 1, False, x),
+        f"{OURS}, of the result": lambda: ours(grad, 1, 1, 1, True, y),
+        PYTORCH: lambda: pytorch(grad, 1, 1, 1, False, x),
+        COPY: lambda: out.copy_(x),
+    }
+    times = time_on_gpu(contenders, rounds, flush)
+    moved = {name: (2 if name == COPY else 3) * x.nbytes for name in contenders}
+    return measured("backward", dtype, numel, times, moved)
+
+
+def measured(
+    group: str,
+    dtype: torch.dtype,
+    numel: int,
+    times: dict[str, list[float]],
+    moved: dict[str, int],
+) -> Measured:
+    """Named by dtype and power of two."""
+    short = str(dtype).removeprefix("torch.")
+    return Measured(group, f"{short}, 2^{numel.bit_length() - 1}", times, short, numel, moved)
+
+
+def sizes(rounds: int, powers: range = POWERS) -> Iterator[Measured]:
+    """Forward and backward of every dtype and size that fits into half of the free memory."""
+    flush = L2Flush()
+    for dtype in DTYPES:
+        for power in powers:
+            numel = 1 << power
+            if 5 * numel * dtype.itemsize > torch.cuda.mem_get_info()[0] // 2:
+                continue
+            yield forward(dtype, numel, rounds, flush)
+            yield backward(dtype, numel, rounds, flush)
+            torch.cuda.empty_cache()
+
+
+def layouts(rounds: int, numel: int = 1 << 24) -> Iterator[Measured]:
+    """Views that start anywhere, and rows of a wider tensor."""
+    flush = L2Flush()
+    for dtype in (torch.float32, torch.float16):
+        whole = make_input(dtype, 2 * numel)
+        views = {
+            "starts 1 element behind": whole[1 : numel + 1],
+            "half of each row": whole.view(-1, 1024)[:, :512],
+            "transposed": whole[:numel].view(1 << 12, -1).t(),
+            "every second element": whole[::2],
+        }
+        for name, x in views.items():
+            contenders: dict[str, Run] = {
+                OURS: lambda x=x: torch_elu.elu(x),  # type: ignore[misc]
+                PYTORCH: lambda x=x: functional.elu(x),  # type: ignore[misc]
+            }
+            times = time_on_gpu(contenders, rounds, flush)
+            short = str(dtype).removeprefix("torch.")
+            yield Measured("layout", f"{short}, {name}", times, short, numel)
+
+
+def calls(rounds: int, repeats: int = 1000) -> Iterator[Measured]:
+    """What the CPU spends on a call for few elements."""
+    x = make_input(torch.float32, FEW)
+    with_grad = x.clone().requires_grad_()
+    pairs: dict[str, dict[str, Run]] = {
+        f"{FEW} elements": {OURS: lambda: torch_elu.elu(x), PYTORCH: lambda: functional.elu(x)},
+        f"{FEW} elements, with grad": {
+            OURS: lambda: torch_elu.elu(with_grad),
+            PYTORCH: lambda: functional.elu(with_grad),
+        },
+    }
+    for name, contenders in pairs.items():
+        yield Measured("call", name, time_on_cpu(contenders, rounds, repeats))
+
+
+class Trainer:
+    """A network, its optimiser and one batch, stepped eagerly or as a CUDA graph."""
+
+    def __init__(self, activation: Callable[[], nn.Module]) -> None:
+        torch.manual_seed(0)
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(WIDTHS):
+            layers += [nn.Linear(inputs, outputs), activation()]
+        self.network = nn.Sequential(*layers[:-1]).cuda()
+        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=1e-3)
+        self.input = torch.randn(BATCH, WIDTHS[0], device="cuda")
+        self.target = torch.randn(BATCH, WIDTHS[-1], device="cuda")
+
+    def step(self) -> None:
+        """Forward, backward and update."""
+        self.optimizer.zero_grad(set_to_none=True)
+        functional.mse_loss(self.network(self.input), self.target).backward()
+        self.optimizer.step()
+
+    def captured(self) -> Run:
+        """The step as one CUDA graph."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph.replay
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    OURS: torch_elu.ELU,
+    PYTORCH: nn.ELU,
+    RELU: nn.ReLU,
+}
+
+
+def training_steps(rounds: int) -> Iterator[Measured]:
+    """Eager, then captured."""
+    eager: dict[str, Run] = {name: Trainer(a).step for name, a in ACTIVATIONS.items()}
+    yield Measured("training step", "eager", time_until_done(eager, rounds, 20))
+    captured = {name: Trainer(a).captured() for name, a in ACTIVATIONS.items()}
+    yield Measured("training step", "CUDA graph", time_until_done(captured, rounds, 50))
+
+
+def kernels_of(run: Run) -> int:
+    """How many kernels an execution starts, as the profiler sees it."""
+    from torch.profiler import ProfilerActivity, profile
+
+    for _ in range(3):
+        run()
+    torch.cuda.synchronize()
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        run()
+        torch.cuda.synchronize()
+    events: list[Any] = list(profiler.events() or [])
+    on_gpu = [event for event in events if str(event.device_type).endswith("CUDA")]
+    return sum(not event.name.startswith(("Memcpy", "Memset")) for event in on_gpu)
+
+
+def compiled_kernels() -> dict[str, dict[str, int]]:
+    """Kernels of compiled functions: forward and backward of one layer, and a training step."""
+
+    def layer(elu: Callable[[Tensor], Tensor]) -> Run:
+        compiled = torch.compile(lambda x: elu(x * 2.0 + 1.0) * 3.0)
+        x = torch.randn(1 << 16, device="cuda", requires_grad=True)
+        return lambda: compiled(x).sum().backward()
+
+    def network(activation: Callable[[], nn.Module]) -> Run:
+        trainer = Trainer(activation)
+        trainer.network.compile()
+        return trainer.step
+
+    functions = {OURS: torch_elu.elu, PYTORCH: functional.elu}
+    return {
+        "pointwise chain": {name: kernels_of(layer(elu)) for name, elu in functions.items()},
+        "training step": {name: kernels_of(network(ACTIVATIONS[name])) for name in (OURS, PYTORCH)},
+    }

@@ -1,0 +1,236 @@
+// The CUDA kernels' wiring: which elements, on which device and stream. The kernels are in
+// kernels.cu.
+
+#include <ATen/ExpandUtils.h>
+#include <ATen/TensorIterator.h>
+#include <ATen/cuda/EmptyTensor.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/library.h>
+
+#include "../operands.h"
+#include "kernels.h"
+
+namespace torch_elu {
+namespace {
+
+using cuda::Dense;
+using cuda::Strided;
+
+template <typename Run>
+void with_type_of(at::ScalarType dtype, const char* name, const Run& run) {
+  switch (dtype) {
+    case at::kDouble:
+      return run.template operator()<double>();
+    case at::kFloat:
+      return run.template operator()<float>();
+    case at::kHalf:
+      return run.template operator()<__half>();
+    case at::kBFloat16:
+      return run.template operator()<__nv_bfloat16>();
+    default:
+      check_dtype(dtype, name);
+  }
+}
+
+// As PyTorch's own kernels do, a contiguous result is allocated without a way through the
+// dispatcher.
+at::Tensor empty_output_cuda(const at::Tensor& self) {
+  if (self.is_contiguous()) {
+    return at::Tensor(
+        at::detail::empty_cuda(self.sizes(), self.scalar_type(), self.device(), std::nullopt));
+  }
+  return empty_output(self);
+}
+
+// No GPU that PyTorch runs on has less.
+constexpr int64_t kSmallestL2 = int64_t{2} << 20;
+
+bool exceeds_l2(int64_t bytes) {
+  if (bytes <= kSmallestL2) {
+    return false;
+  }
+  int l2 = 0;
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, c10::cuda::current_device()));
+  return bytes > l2;
+}
+
+template <typename T, int inputs>
+Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>& in,
+                                int64_t numel) {
+  Dense<T, inputs> operands;
+  operands.out = static_cast<T*>(out);
+  for (int i = 0; i < inputs; ++i) {
+    operands.in[i] = static_cast<const T*>(in[i]);
+  }
+  operands.numel = numel;
+  operands.streaming = exceeds_l2(numel * static_cast<int64_t>(sizeof(T)) * (inputs + 1));
+  return operands;
+}
+
+// Whether all operands are made of aligned runs of 16 bytes.
+bool is_by_16_bytes(const at::TensorIteratorBase& iter, int64_t element_size) {
+  if (iter.ndim() == 0 || iter.shape()[0] * element_size % 16 != 0) {
+    return false;
+  }
+  for (int operand = 0; operand < iter.ntensors(); ++operand) {
+    const auto strides = iter.strides(operand);
+    auto places = reinterpret_cast<uintptr_t>(iter.data_ptr(operand));
+    for (int dim = 1; dim < iter.ndim(); ++dim) {
+      places |= static_cast<uintptr_t>(strides[dim]);
+    }
+    if (strides[0] != element_size || places % 16 != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <typename T, int inputs>
+Strided<T, inputs> strided_operands(const at::TensorIteratorBase& iter) {
+  using Offsets = cuda::Offsets<inputs + 1>;
+  TORCH_CHECK(iter.ndim() <= Offsets::max_dims, "torch_elu: expected a CUDA tensor of at most ",
+              Offsets::max_dims, " dimensions that cannot be merged, but got one of ", iter.ndim(),
+              ". Call contiguous() on it.");
+  constexpr int64_t size = sizeof(T);
+  Strided<T, inputs> operands;
+  operands.out = static_cast<T*>(iter.data_ptr(0));
+  for (int i = 0; i < inputs; ++i) {
+    operands.in[i] = static_cast<const T*>(iter.data_ptr(i + 1));
+  }
+  operands.by_16_bytes = is_by_16_bytes(iter, size);
+  const int64_t width = operands.by_16_bytes ? 16 / size : 1;
+  operands.count = static_cast<uint32_t>(iter.numel() / width);
+  operands.offsets.dims = iter.ndim();
+  for (int dim = 0; dim < iter.ndim(); ++dim) {
+    const int64_t unit = dim == 0 ? width : 1;
+    operands.offsets.size[dim] = cuda::Divisor(static_cast<uint32_t>(iter.shape()[dim] / unit));
+    for (int operand = 0; operand <= inputs; ++operand) {
+      operands.offsets.stride[dim][operand] =
+          static_cast<uint32_t>(iter.strides(operand)[dim] * unit);
+    }
+  }
+  return operands;
+}
+
+template <typename T, int inputs, typename Launch>
+void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
+  if (iter.numel() == 0) {
+    return;
+  }
+  if (iter.is_contiguous()) {
+    std::array<const void*, inputs> in;
+    for (int i = 0; i < inputs; ++i) {
+      in[i] = iter.data_ptr(i + 1);
+    }
+    launch(dense_operands<T, inputs>(iter.data_ptr(0), in, iter.numel()));
+  } else if (iter.can_use_32bit_indexing()) {
+    launch(strided_operands<T, inputs>(iter));
+  } else {
+    for (const auto& part : iter.with_32bit_indexing()) {
+      launch_all<T, inputs>(part, launch);
+    }
+  }
+}
+
+// Without `out`, or with `self` in its place, a run of memory needs no iterator, which takes time
+// to build.
+void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+  with_type_of(self.scalar_type(), name, [&]<typename T>() {
+    const c10::cuda::CUDAGuard guard(self.device());
+    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
+    const auto stream = c10::cuda::getCurrentCUDAStream();
+    const auto launch =
+        [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
+          C10_CUDA_CHECK((cuda::Kernels<T, Layout>::forward(operands, k, stream)));
+        };
+    const bool is_new = !out.defined();
+    if (is_new) {
+      out = empty_output_cuda(self);
+    }
+    if ((is_new || out.is_same(self)) && is_one_run(out, self)) {
+      if (self.numel() > 0) {
+        launch(dense_operands<T, 1>(out.mutable_data_ptr(), {self.const_data_ptr()}, self.numel()));
+      }
+      return;
+    }
+    auto iter = at::TensorIterator::unary_op(out, self);
+    launch_all<T, 1>(iter, launch);
+  });
+}
+
+at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                    const at::Scalar& input_scale, bool /*save_output*/) {
+  at::Tensor out;
+  run_forward(out, self, alpha, scale, input_scale, "elu");
+  return out;
+}
+
+at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                         const at::Scalar& input_scale, at::Tensor& out) {
+  run_forward(out, self, alpha, scale, input_scale, "elu.out");
+  return out;
+}
+
+at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                             const at::Scalar& input_scale) {
+  run_forward(self, self, alpha, scale, input_scale, "elu_");
+  return self;
+}
+
+at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
+                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+                             const at::Tensor& self_or_result) {
+  TORCH_CHECK(grad_output.device() == self_or_result.device(),
+              "Expected all tensors to be on the same device, but torch_elu::elu_backward got "
+              "grad_output on ",
+              grad_output.device(), " and self_or_result on ", self_or_result.device(),
+              ". Move one of them with .to().");
+  check_same_dtype(grad_output, self_or_result);
+  if (!grad_output.sizes().equals(self_or_result.sizes())) {
+    const auto [expanded_grad_output, expanded] =
+        at::expand_outplace(grad_output, self_or_result, "elu_backward");
+    return elu_backward_cuda(*expanded_grad_output, alpha, scale, input_scale, is_result,
+                             *expanded);
+  }
+  at::Tensor grad_input;
+  with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
+    const c10::cuda::CUDAGuard guard(self_or_result.device());
+    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
+    const auto stream = c10::cuda::getCurrentCUDAStream();
+    const auto launch =
+        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
+          using Kernels = cuda::Kernels<T, Layout>;
+          C10_CUDA_CHECK(is_result ? Kernels::backward_from_result(operands, k, stream)
+                                   : Kernels::backward_from_input(operands, k, stream));
+        };
+    grad_input = empty_output_cuda(self_or_result);
+    if (is_one_run(grad_input, self_or_result) && is_one_run(grad_input, grad_output)) {
+      if (grad_input.numel() > 0) {
+        launch(dense_operands<T, 2>(grad_input.mutable_data_ptr(),
+                                    {grad_output.const_data_ptr(), self_or_result.const_data_ptr()},
+                                    grad_input.numel()));
+      }
+      return;
+    }
+    auto iter = at::TensorIteratorConfig()
+                    .add_output(grad_input)
+                    .add_const_input(grad_output)
+                    .add_const_input(self_or_result)
+                    .build();
+    launch_all<T, 2>(iter, launch);
+  });
+  return grad_input;
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+TORCH_LIBRARY_IMPL(torch_elu, CUDA, m) {
+  m.impl("elu", &torch_elu::elu_cuda);
+  m.impl("elu_", &torch_elu::elu_inplace_cuda);
+  m.impl("elu.out", &torch_elu::elu_out_cuda);
+  m.impl("elu_backward", &torch_elu::elu_backward_cuda);
+}

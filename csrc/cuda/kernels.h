@@ -1,0 +1,64 @@
+// The CUDA kernels: elements in memory, nothing of torch. kernels.cu holds them and what starts
+// them.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "../coefficients.h"
+#include "offsets.h"
+
+namespace torch_elu::cuda {
+
+// The formula's names for CUDA's halves.
+template <typename T>
+struct ElementOf {
+  using type = T;
+};
+template <>
+struct ElementOf<__half> {
+  using type = Float16;
+};
+template <>
+struct ElementOf<__nv_bfloat16> {
+  using type = BFloat16;
+};
+template <typename T>
+using element_t = typename ElementOf<T>::type;
+
+// Operands that are a run of memory each. The output may be an input, but overlap none in another
+// way.
+template <typename T, int inputs>
+struct Dense {
+  T* out;
+  const T* in[inputs];
+  std::int64_t numel;
+  bool streaming;  // past the L2 cache
+};
+
+// Operands of any strides, of less than 2^31 elements and bytes.
+template <typename T, int inputs>
+struct Strided {
+  T* out;
+  const T* in[inputs];
+  std::uint32_t count;  // of accesses: elements, or runs of 16 bytes where all of these are aligned
+  bool by_16_bytes;
+  Offsets<inputs + 1> offsets;  // of accesses, of the output first
+};
+
+// Each starts a kernel on the stream and returns what came of that.
+template <typename T, template <typename, int> typename Layout>
+struct Kernels {
+  using Coefficients = torch_elu::Coefficients<element_t<T>>;
+
+  static cudaError_t forward(const Layout<T, 1>& self, const Coefficients&, cudaStream_t);
+  static cudaError_t backward_from_input(const Layout<T, 2>& grad_output_and_self,
+                                         const Coefficients&, cudaStream_t);
+  static cudaError_t backward_from_result(const Layout<T, 2>& grad_output_and_result,
+                                          const Coefficients&, cudaStream_t);
+};
+
+}  // namespace torch_elu::cuda

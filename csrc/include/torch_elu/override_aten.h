@@ -1,0 +1,38 @@
+#pragma once
+
+#include <torch_elu/export.h>
+
+#include <memory>
+
+namespace torch_elu {
+
+/// Puts this library's CPU kernels under PyTorch's own operators `aten::elu`, `elu_`, `elu.out`,
+/// `elu_backward` and `elu_backward.grad_input`, and so under `selu` and `celu`, for as long as an
+/// object of this class lives:
+///
+///     {
+///       const torch_elu::OverrideAten override_aten;
+///       model.forward({input});  // a torch::nn or TorchScript model that calls PyTorch's elu
+///     }
+///
+/// Autograd, vmap and forward mode stay PyTorch's, and so does what a caller sees: layout,
+/// resizing, errors. Kernels of other devices are left alone. So is code compiled by Inductor,
+/// ahead of time or not, which does not call `aten::elu`.
+///
+/// Objects nest, and may end in any order. It holds for all threads; PyTorch's dispatcher changes a
+/// kernel without a lock, hence no other thread may be running one of these operators while the
+/// first object is made or the last one ends.
+class TORCH_ELU_API OverrideAten {
+ public:
+  OverrideAten();
+  ~OverrideAten() = default;
+  OverrideAten(OverrideAten&&) = default;
+  OverrideAten& operator=(OverrideAten&&) = default;
+  OverrideAten(const OverrideAten&) = delete;
+  OverrideAten& operator=(const OverrideAten&) = delete;
+
+ private:
+  std::shared_ptr<void> kernels_;  // the last one takes them out again
+};
+
+}  // namespace torch_elu

@@ -1,0 +1,137 @@
+"""The activations of a model that exists are exchanged for those of this package."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from . import _C
+from .functional import _saves_output
+from .modules import CELU, ELU, SELU
+
+_log = logging.getLogger("torch_elu")
+
+_COUNTERPARTS: dict[type[nn.Module], type[nn.Module]] = {
+    nn.ELU: ELU,
+    nn.SELU: SELU,
+    nn.CELU: CELU,
+}
+_OURS = (ELU, SELU, CELU)
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def convert(model: Model, *, save: str | None = None) -> Model:
+    """Replaces every ``nn.ELU``, ``nn.SELU`` and ``nn.CELU`` in a model, in place.
+
+    They stay the objects that they are, with their names, hooks and training flag, and shared where
+    they were shared: only their class becomes :class:`torch_elu.ELU`, :class:`~torch_elu.SELU` or
+    :class:`~torch_elu.CELU`. Modules of a class derived from those of :mod:`torch.nn` stay, as do
+    those whose ``forward`` was replaced, for they may compute something else; and
+    ``torch.nn.functional.elu`` inside some ``forward`` is out of reach: there
+    :class:`torch_elu.override_aten` helps.
+
+    In TorchScript models (scripted, traced, frozen, loaded), be they ``model`` or a part of it, the
+    operators ``aten::elu``, ``elu_``, ``selu``, ``selu_``, ``celu`` and ``celu_`` are replaced,
+    those of functions too. Such a model gets new code over the same parameters; submodules of it
+    that were taken out before keep the old code.
+
+    Args:
+        model: A module, possibly an activation itself.
+        save: What the activations keep for backward, see :func:`torch_elu.elu`. ``None`` and
+            ``"input"`` change nothing. ``"output"`` holds for those with alpha >= 0; SELU keeps its
+            input in any case. Default: ``None``
+
+    Returns:
+        ``model``.
+
+    The logger ``torch_elu`` is told how many were replaced, and what stayed, at level INFO.
+
+    Warns:
+        UserWarning: if there was nothing to replace.
+
+    Raises:
+        TypeError: if ``model`` is no module.
+        ValueError: if ``save`` is something else.
+
+    In place, a negative alpha is refused when the forward runs where gradients are recorded;
+    PyTorch refuses it in the backward.
+
+    >>> import torch, torch_elu
+    >>> torch_elu.convert(torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ELU(0.5)))
+    Sequential(
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ELU(alpha=0.5)
+    )
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"torch_elu.convert expected a torch.nn.Module, but got {type(model).__name__}. "
+            "Functions that call torch.nn.functional.elu run under torch_elu.override_aten()."
+        )
+    save_output = save is not None and _saves_output(save)
+    count = 0
+    for module in _outside_scripts(model, set()):
+        if isinstance(module, torch.jit.ScriptModule):
+            count += _convert_script(module, save_output)
+        else:
+            count += _convert_module(module, save_output)
+    _log.info("torch_elu.convert replaced %d activations of %s", count, type(model).__name__)
+    if count == 0:
+        warnings.warn(
+            f"torch_elu.convert found no nn.ELU, nn.SELU or nn.CELU to replace in a "
+            f"{type(model).__name__}. If its forward calls torch.nn.functional.elu, run it under "
+            "torch_elu.override_aten().",
+            stacklevel=2,
+        )
+    return model
+
+
+def _outside_scripts(module: nn.Module, seen: set[nn.Module]) -> Iterator[nn.Module]:
+    """The module and what is in it, but nothing that is in a TorchScript module, each once."""
+    if module in seen:
+        return
+    seen.add(module)
+    children = [] if isinstance(module, torch.jit.ScriptModule) else list(module.children())
+    yield module
+    for child in children:
+        yield from _outside_scripts(child, seen)
+
+
+def _convert_module(module: nn.Module, save_output: bool) -> int:
+    counterpart = _COUNTERPARTS.get(type(module))
+    name = type(module).__qualname__
+    if counterpart is None:
+        if isinstance(module, tuple(_COUNTERPARTS)) and not isinstance(module, _OURS):
+            _log.info("torch_elu.convert left %s: a derived class", name)
+        return 0
+    if "forward" in vars(module):
+        _log.info("torch_elu.convert left %s: its forward was replaced", name)
+        return 0
+    module.__class__ = counterpart
+    if isinstance(module, (ELU, CELU)):
+        module.save = "output" if save_output and module.alpha >= 0 else "input"
+    return 1
+
+
+def _convert_script(module: torch.jit.ScriptModule, save_output: bool) -> int:
+    # PyTorch has no public way to exchange the code of a ScriptModule: this is the one that its own
+    # quantization takes.
+    script: Any = vars(module).get("_actual_script_module", module)
+    if not hasattr(script, "_reconstruct"):
+        raise RuntimeError(
+            f"torch_elu.convert cannot change a TorchScript module in PyTorch {torch.__version__}. "
+            "Convert the model before torch.jit.script or torch.jit.trace, or in C++."
+        )
+    converted, count = _C.convert_script(script._c, save_output)
+    if count > 0:
+        script._reconstruct(converted)
+        # What that leaves out are the module's own compiled hooks.
+        script._forward_pre_hooks.update(enumerate(script._c._get_forward_pre_hooks()))
+        script._forward_hooks.update(enumerate(script._c._get_forward_hooks()))
+    return count

@@ -1,0 +1,63 @@
+"""Puts this package's CPU kernels under PyTorch's own operators."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from . import _C, _library  # noqa: F401  (_C needs the library)
+
+
+class override_aten:
+    """Puts this package's CPU kernels under ``aten::elu``, and so under what others call.
+
+    :func:`torch.nn.functional.elu`, :func:`~torch.nn.functional.selu`,
+    :func:`~torch.nn.functional.celu` and the modules made of them, in code of other packages, in
+    TorchScript models, under :func:`torch.vmap`, :func:`torch.func.jvp` and autograd, then run on
+    the CPU at this package's speed and with its bits: ``aten::elu``, ``elu_``, ``elu.out``,
+    ``elu_backward`` and ``elu_backward.grad_input`` change their kernels, all else stays PyTorch's,
+    its errors among them.
+
+    Takes effect when called, for the whole process. As a context manager it ends with the block,
+    otherwise with :meth:`remove`. Overrides nest and may end in any order.
+
+    CUDA tensors keep PyTorch's kernels. So does code compiled by Inductor (:func:`torch.compile`'s
+    default, AOTInductor), where no ``aten::elu`` is left to call: use :func:`torch_elu.elu` there.
+
+    No other thread may be inside one of these operators while the first override begins or the last
+    one ends: PyTorch's dispatcher exchanges a kernel without a lock.
+
+    >>> import torch, torch_elu
+    >>> with torch_elu.override_aten():
+    ...     y = torch.nn.functional.elu(torch.tensor([-1.0, 2.0]))
+    >>> y
+    tensor([-0.6321,  2.0000])
+    >>> override = torch_elu.override_aten()  # from here on
+    >>> override.remove()
+    """
+
+    def __init__(self) -> None:
+        self._kernels: _C.OverrideAten | None = None
+        self.__enter__()
+
+    def remove(self) -> None:
+        """Ends this override. PyTorch's kernels are back once all have ended."""
+        self._kernels = None
+        _in_force.discard(self)
+
+    def __enter__(self) -> override_aten:
+        if self._kernels is None:
+            self._kernels = _C.OverrideAten()
+            _in_force.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.remove()
+
+
+# Without a name for it, an override must live on all the same.
+_in_force: set[override_aten] = set()

@@ -1,0 +1,158 @@
+// Which elements the threads of a CUDA kernel touch, counted on the CPU: every thread of every
+// launch.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "../../csrc/cuda/offsets.h"
+#include "../../csrc/cuda/tiles.h"
+
+namespace torch_elu::cuda {
+namespace {
+
+// Walks through all threads of a launch as dense_kernel does, and counts.
+template <int element_size, int alignment, int widest_access>
+std::vector<int> touched(std::int64_t numel, int head) {
+  using P = Pattern<element_size, alignment, widest_access>;
+  const Run run(numel, head, P::chunk);
+  std::vector<int> count(static_cast<std::size_t>(numel), 0);
+  for (unsigned block = 0; block < run.blocks; ++block) {
+    for (int thread = 0; thread < kThreads; ++thread) {
+      const Accesses<P::width, P::count> accesses(run, block, thread);
+      for (int i = 0; i < P::count && accesses.has(i); ++i) {
+        const std::int64_t first = accesses.first + i * accesses.step;
+        EXPECT_EQ((first - head) * element_size % P::bytes, 0);
+        for (int element = 0; element < P::width; ++element) {
+          count.at(static_cast<std::size_t>(first + element)) += 1;
+        }
+      }
+    }
+  }
+  for (int thread = 0; run.has_edges() && thread < kThreads; ++thread) {
+    const std::int64_t element = edge(run, thread);
+    if (element < numel) count.at(static_cast<std::size_t>(element)) += 1;
+  }
+  return count;
+}
+
+// Element size, alignment of the operands, widest access of the architecture.
+template <int size, int align, int widest>
+struct Launch {
+  static constexpr int element_size = size, alignment = align, widest_access = widest;
+};
+using Launches =
+    testing::Types<Launch<2, 32, 32>, Launch<2, 32, 16>, Launch<2, 16, 32>, Launch<2, 2, 16>,
+                   Launch<4, 32, 32>, Launch<4, 32, 16>, Launch<4, 16, 32>, Launch<4, 4, 16>,
+                   Launch<8, 32, 32>, Launch<8, 32, 16>, Launch<8, 16, 32>, Launch<8, 8, 16>>;
+
+template <typename L>
+struct DenseKernel : testing::Test {};
+TYPED_TEST_SUITE(DenseKernel, Launches);
+
+TYPED_TEST(DenseKernel, TouchesEveryElementOnceForEverySizeAndOffset) {
+  constexpr int size = TypeParam::element_size, alignment = TypeParam::alignment;
+  for (int head = 0; head < alignment / size; ++head) {
+    for (std::int64_t numel = 0; numel <= 4096; ++numel) {
+      const auto count = touched<size, alignment, TypeParam::widest_access>(numel, head);
+      const std::vector<int> once(static_cast<std::size_t>(numel), 1);
+      ASSERT_EQ(count, once) << "numel " << numel << ", head " << head;
+    }
+  }
+}
+
+TYPED_TEST(DenseKernel, TouchesEveryElementOnceAroundTheTilesEnds) {
+  using P = Pattern<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>;
+  constexpr std::int64_t tile = std::int64_t{kThreads} * P::chunk;
+  for (std::int64_t numel = 3 * tile - 2 * P::chunk; numel <= 3 * tile + 2 * P::chunk; ++numel) {
+    const auto count =
+        touched<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>(numel, 0);
+    const std::vector<int> once(static_cast<std::size_t>(numel), 1);
+    ASSERT_EQ(count, once) << "numel " << numel;
+  }
+}
+
+TYPED_TEST(DenseKernel, CountsBeyond32Bits) {
+  using P = Pattern<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>;
+  using A = Accesses<P::width, P::count>;
+  const std::int64_t numel = (std::int64_t{1} << 36) + 5;
+  const Run run(numel, 1, P::chunk);
+  EXPECT_EQ(A(run, 0, 0).first, 1);
+  const std::int64_t tile = std::int64_t{kThreads} * P::chunk;
+  for (const std::int64_t block : {std::int64_t{run.blocks} - 1, std::int64_t{run.blocks} / 2}) {
+    EXPECT_EQ(A(run, block, 3).first, 1 + block * tile + 3 * P::width);
+  }
+  const A last(run, run.blocks - 1, 0);
+  EXPECT_EQ(last.first + last.left, 1 + run.body);
+  EXPECT_LT(numel - 1 - run.body, P::chunk);
+  EXPECT_EQ(edge(run, 1), 1 + run.body);
+}
+
+TEST(Alignment, HeadAlignsEveryOperandOrThereIsNone) {
+  alignas(64) static std::byte memory[256];
+  for (const int size : {2, 4, 8}) {
+    for (const int alignment : {16, 32}) {
+      for (int out = 0; out < 64; out += size) {
+        for (int in = 0; in < 64; in += size) {
+          const int head = elements_before_aligned({memory + out, memory + in}, size, alignment);
+          if ((out - in) % alignment != 0) {
+            EXPECT_EQ(head, -1);
+          } else {
+            EXPECT_EQ((out + head * size) % alignment, 0);
+            EXPECT_EQ((in + head * size) % alignment, 0);
+            EXPECT_LT(head * size, alignment);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Divisor, DividesAsTheProcessorDoes) {
+  constexpr std::uint32_t most = (std::uint32_t{1} << 31) - 1;
+  std::mt19937 generator(5);
+  const auto random = [&] { return static_cast<std::uint32_t>(generator()) & most; };
+  for (int i = 0; i < 200'000; ++i) {
+    const std::uint32_t divisor = 1 + random() % (most >> i % 31);
+    const Divisor by(divisor);
+    for (const std::uint32_t x :
+         {0U, 1U, divisor - 1, divisor, most, most / divisor * divisor, random(), random()}) {
+      ASSERT_EQ(by.quotient(x), x / divisor) << x << " / " << divisor;
+    }
+  }
+}
+
+TEST(Offsets, AreThoseOfNestedLoops) {
+  Offsets<2> offsets;
+  const std::uint32_t sizes[] = {5, 1, 7, 3}, strides[][2] = {{4, 8}, {0, 0}, {20, 0}, {200, 4000}};
+  offsets.dims = 4;
+  for (int dim = 0; dim < 4; ++dim) {
+    offsets.size[dim] = Divisor(sizes[dim]);
+    for (int operand = 0; operand < 2; ++operand) {
+      offsets.stride[dim][operand] = strides[dim][operand];
+    }
+  }
+  std::uint32_t number = 0;
+  for (std::uint32_t k = 0; k < 3; ++k) {
+    for (std::uint32_t j = 0; j < 7; ++j) {
+      for (std::uint32_t i = 0; i < 5; ++i, ++number) {
+        std::uint32_t element[] = {number, 104 - number}, offset[2][2];
+        offsets.get(element, offset);
+        EXPECT_EQ(offset[0][0], 4 * i + 20 * j + 200 * k);
+        EXPECT_EQ(offset[0][1], 8 * i + 4000 * k);
+        EXPECT_EQ(offset[1][0], 4 * (4 - i) + 20 * (6 - j) + 200 * (2 - k));
+      }
+    }
+  }
+}
+
+TEST(Offsets, OfATensorWithoutDimensionsAreZero) {
+  Offsets<3> offsets;
+  offsets.dims = 0;
+  std::uint32_t element[] = {0}, offset[1][3];
+  offsets.get(element, offset);
+  for (const auto each : offset[0]) EXPECT_EQ(each, 0U);
+}
+
+}  // namespace
+}  // namespace torch_elu::cuda

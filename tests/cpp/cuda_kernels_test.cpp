@@ -1,0 +1,268 @@
+// The CUDA kernels' source, compiled for the CPU (emulated_cuda.h) and run thread after thread: the
+// bits of the CPU kernels, and no access outside of the operands (the address sanitizer watches).
+// How a GPU rounds and runs is not tested here.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "../../csrc/cuda/kernels.h"
+#include "reference.h"
+
+namespace torch_elu::cuda {
+namespace {
+
+template <typename T>
+struct Type;
+template <>
+struct Type<float> {
+  using Cpu = float;
+  static constexpr auto kernels = &cpu::KernelTable::float32;
+};
+template <>
+struct Type<double> {
+  using Cpu = double;
+  static constexpr auto kernels = &cpu::KernelTable::float64;
+};
+template <>
+struct Type<__half> {
+  using Cpu = Float16;
+  static constexpr auto kernels = &cpu::KernelTable::float16;
+};
+template <>
+struct Type<__nv_bfloat16> {
+  using Cpu = BFloat16;
+  static constexpr auto kernels = &cpu::KernelTable::bfloat16;
+};
+template <typename T>
+using cpu_t = typename Type<T>::Cpu;
+
+double widened(double x) { return x; }
+double widened(Float16 x) { return reference::widened(x); }
+double widened(BFloat16 x) { return reference::widened(x); }
+
+// The payload of a NaN is the processor's.
+template <typename T>
+void expect_same(const T* got, const T* expected, std::ptrdiff_t n, const std::string& what) {
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    if (std::isnan(widened(got[i])) && std::isnan(widened(expected[i]))) continue;
+    ASSERT_EQ(std::memcmp(got + i, expected + i, sizeof(T)), 0)
+        << what << ", element " << i << ": " << widened(got[i]) << ", not " << widened(expected[i]);
+  }
+}
+
+// All halves; else numbers of every exponent, and as many near zero.
+template <typename T>
+std::vector<T> inputs(std::size_t n, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::vector<T> x(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint64_t bits = sizeof(T) == 2 ? i * (seed + 1) : random();
+    std::memcpy(&x[i], &bits, sizeof(T));
+    if constexpr (sizeof(T) > 2) {
+      if (i % 2) x[i] = static_cast<T>(std::uniform_real_distribution<>(-30, 3)(random));
+    }
+  }
+  return x;
+}
+
+enum class Operation { forward, backward_from_input, backward_from_result };
+constexpr Operation kOperations[] = {Operation::forward, Operation::backward_from_input,
+                                     Operation::backward_from_result};
+
+template <typename T>
+using CoefficientsOf = Coefficients<element_t<T>>;
+
+template <typename T>
+std::vector<cpu_t<T>> expected(Operation operation, const CoefficientsOf<T>& k,
+                               const std::vector<cpu_t<T>>& grad, const std::vector<cpu_t<T>>& x) {
+  const auto& kernels = cpu::kernels_baseline.*Type<T>::kernels;
+  std::vector<cpu_t<T>> out(x.size());
+  const auto n = static_cast<std::ptrdiff_t>(x.size());
+  if (operation == Operation::forward) {
+    kernels.forward(out.data(), 1, x.data(), 1, n, k, cpu::Store::cached);
+  } else {
+    (operation == Operation::backward_from_input ? kernels.backward_from_input
+                                                 : kernels.backward_from_result)(
+        out.data(), 1, grad.data(), 1, x.data(), 1, n, k, cpu::Store::cached);
+  }
+  return out;
+}
+
+template <typename T, template <typename, int> typename Layout>
+cudaError_t run(Operation operation, const Layout<T, 2>& operands, const CoefficientsOf<T>& k) {
+  return operation == Operation::backward_from_input
+             ? Kernels<T, Layout>::backward_from_input(operands, k, nullptr)
+             : Kernels<T, Layout>::backward_from_result(operands, k, nullptr);
+}
+
+template <typename T>
+void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, const cpu_t<T>* grad,
+               const cpu_t<T>* x, std::int64_t numel, bool streaming = false) {
+  const auto pointer = [](const auto* p) { return reinterpret_cast<const T*>(p); };
+  auto* const to = reinterpret_cast<T*>(out);
+  const auto error =
+      operation == Operation::forward
+          ? Kernels<T, Dense>::forward({to, {pointer(x)}, numel, streaming}, k, nullptr)
+          : run<T, Dense>(operation, {to, {pointer(grad), pointer(x)}, numel, streaming}, k);
+  ASSERT_EQ(error, cudaSuccess);
+}
+
+// `n` elements that start `offset` elements behind an aligned address and end where the memory
+// does.
+template <typename T>
+class Placed {
+ public:
+  Placed(std::size_t n, std::size_t offset)
+      : memory_(new (std::align_val_t(64)) T[n + offset]), offset_(offset) {}
+  Placed(const std::vector<T>& x, std::size_t offset) : Placed(x.size(), offset) {
+    std::copy(x.begin(), x.end(), data());
+  }
+  Placed(const Placed&) = delete;
+  Placed& operator=(const Placed&) = delete;
+  ~Placed() { operator delete[](memory_, std::align_val_t(64)); }
+  T* data() { return memory_ + offset_; }
+
+ private:
+  T* memory_;
+  std::size_t offset_;
+};
+
+template <typename T>
+struct CudaKernels : testing::Test {};
+using Types = testing::Types<float, double, __half, __nv_bfloat16>;
+TYPED_TEST_SUITE(CudaKernels, Types);
+
+TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllCoefficients) {
+  using T = TypeParam;
+  using C = cpu_t<T>;
+  auto all = reference::parameters();
+  for (const auto& p : reference::extreme_parameters()) all.push_back(p);
+  const auto x = inputs<C>(65536, 0), grad = inputs<C>(65536, 2);
+  std::vector<C> out(x.size());
+  for (const auto& p : all) {
+    const CoefficientsOf<T> k(p.alpha, p.scale, p.input_scale);
+    for (const auto operation : kOperations) {
+      run_dense<T>(operation, k, out.data(), grad.data(), x.data(), 65536);
+      const auto want = expected<T>(operation, k, grad, x);
+      expect_same(out.data(), want.data(), 65536, p.name);
+    }
+  }
+}
+
+TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllSizesAndOffsets) {
+  using T = TypeParam;
+  using C = cpu_t<T>;
+  const CoefficientsOf<T> k(0.5, 1, 1);
+  constexpr std::size_t offsets = 32 / sizeof(T);
+  for (std::size_t n :
+       {1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 1023, 1025, 2047, 2049, 4096, 5000}) {
+    const auto x = inputs<C>(n, 4), grad = inputs<C>(n, 6);
+    for (const auto operation : kOperations) {
+      const auto want = expected<T>(operation, k, grad, x);
+      for (std::size_t of_out = 0; of_out < offsets; ++of_out) {
+        for (std::size_t of_x : {std::size_t{0}, std::size_t{1}, of_out, of_out + 16 / sizeof(T)}) {
+          Placed<C> placed_x(x, of_x), placed_grad(grad, of_x), out(n, of_out);
+          run_dense<T>(operation, k, out.data(), placed_grad.data(), placed_x.data(),
+                       static_cast<std::int64_t>(n), of_out % 2 == 0);
+          expect_same(out.data(), want.data(), static_cast<std::ptrdiff_t>(n),
+                      "size " + std::to_string(n) + ", offsets " + std::to_string(of_out) + ", " +
+                          std::to_string(of_x));
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaKernels, WriteInPlace) {
+  using T = TypeParam;
+  using C = cpu_t<T>;
+  const CoefficientsOf<T> k(1, 1, 1);
+  for (std::size_t offset = 0; offset < 16; ++offset) {
+    const auto x = inputs<C>(3001, 4);
+    const auto want = expected<T>(Operation::forward, k, {}, x);
+    Placed<C> placed(x, offset);
+    run_dense<T>(Operation::forward, k, placed.data(), nullptr, placed.data(), 3001);
+    expect_same(placed.data(), want.data(), 3001, "in place");
+  }
+}
+
+// Sizes, and strides in elements, innermost dimension first.
+struct Shape {
+  std::vector<std::uint32_t> sizes, out, grad, x;
+};
+
+template <typename T>
+void test_strided(const Shape& shape, bool by_16_bytes) {
+  using C = cpu_t<T>;
+  constexpr std::uint32_t size = sizeof(T);
+  const std::uint32_t width = by_16_bytes ? 16 / size : 1;
+  const auto dims = static_cast<int>(shape.sizes.size());
+  Strided<T, 2> both;
+  Strided<T, 1> one;
+  std::uint32_t numel = 1, extent = 1;
+  for (int dim = 0; dim < dims; ++dim) {
+    const auto d = static_cast<std::size_t>(dim);
+    const std::uint32_t unit = dim == 0 ? width : 1;
+    numel *= shape.sizes[d];
+    for (const auto* strides : {&shape.out, &shape.grad, &shape.x}) {
+      extent = std::max(extent, (*strides)[d] * shape.sizes[d]);
+    }
+    both.offsets.size[dim] = one.offsets.size[dim] = Divisor(shape.sizes[d] / unit);
+    both.offsets.stride[dim][0] = one.offsets.stride[dim][0] = shape.out[d] * unit * size;
+    both.offsets.stride[dim][1] = shape.grad[d] * unit * size;
+    both.offsets.stride[dim][2] = one.offsets.stride[dim][1] = shape.x[d] * unit * size;
+  }
+  both.offsets.dims = one.offsets.dims = dims;
+  both.count = one.count = numel / width;
+  both.by_16_bytes = one.by_16_bytes = by_16_bytes;
+
+  const auto x = inputs<C>(extent, 4), grad = inputs<C>(extent, 6);
+  const auto untouched = inputs<C>(extent, 8);
+  for (const auto& p : {reference::Parameters{"plain", 0.5, 1, 1, 0}, reference::celu(-0.5)}) {
+    const CoefficientsOf<T> k(p.alpha, p.scale, p.input_scale);
+    for (const auto operation : kOperations) {
+      Placed<C> placed_x(x, 0), placed_grad(grad, 0), out(untouched, 0);
+      auto want = untouched;
+      const auto all = expected<T>(operation, k, grad, x);
+      for (std::uint32_t i = 0; i < numel; ++i) {
+        std::uint32_t rest = i, to = 0, of_grad = 0, of_x = 0;
+        for (std::size_t dim = 0; dim < shape.sizes.size(); ++dim) {
+          const std::uint32_t index = rest % shape.sizes[dim];
+          rest /= shape.sizes[dim];
+          to += index * shape.out[dim];
+          of_grad += index * shape.grad[dim];
+          of_x += index * shape.x[dim];
+        }
+        want[to] = expected<T>(operation, k, {grad[of_grad]}, {x[of_x]})[0];
+      }
+      both.out = one.out = reinterpret_cast<T*>(out.data());
+      both.in[0] = reinterpret_cast<const T*>(placed_grad.data());
+      both.in[1] = one.in[0] = reinterpret_cast<const T*>(placed_x.data());
+      if (operation == Operation::forward) {
+        Kernels<T, Strided>::forward(one, k, nullptr);
+      } else {
+        run<T, Strided>(operation, both, k);
+      }
+      expect_same(out.data(), want.data(), extent, p.name);
+    }
+  }
+}
+
+TYPED_TEST(CudaKernels, TakeAnyStrides) {
+  test_strided<TypeParam>({{}, {}, {}, {}}, false);
+  test_strided<TypeParam>({{7}, {2}, {3}, {5}}, false);
+  test_strided<TypeParam>({{9, 5}, {5, 1}, {1, 9}, {2, 40}}, false);
+  test_strided<TypeParam>({{9, 70}, {1, 9}, {0, 0}, {0, 1}}, false);
+  test_strided<TypeParam>({{3, 4, 5, 6}, {1, 3, 12, 60}, {120, 30, 6, 1}, {0, 7, 1, 0}}, false);
+}
+
+TYPED_TEST(CudaKernels, TakeStridedRowsBy16Bytes) {
+  test_strided<TypeParam>({{16, 37}, {1, 24}, {1, 16}, {1, 48}}, true);
+  test_strided<TypeParam>({{32, 3, 20}, {1, 640, 32}, {1, 0, 0}, {1, 2560, 128}}, true);
+}
+
+}  // namespace
+}  // namespace torch_elu::cuda

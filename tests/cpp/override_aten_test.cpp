@@ -1,0 +1,124 @@
+// The guard that puts this library's kernels under PyTorch's own operators.
+
+#include <gtest/gtest.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+#include <torch_elu/torch_elu.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+// Some of these values and slopes are rounded otherwise by PyTorch's kernels.
+torch::Tensor make_input() { return torch::linspace(-8, 2, 30000); }
+
+bool runs_ours() {
+  const auto x = make_input();
+  return torch::equal(torch::elu(x), torch_elu::elu(x));
+}
+
+TEST(OverrideAten, PyTorchsFunctionsRunOurKernelsInItsScopeOnly) {
+  const auto x = make_input();
+  ASSERT_FALSE(runs_ours());
+  {
+    const torch_elu::OverrideAten override_aten;
+    EXPECT_TRUE(torch::equal(torch::elu(x, 0.3), torch_elu::elu(x, 0.3)));
+    EXPECT_TRUE(torch::equal(torch::selu(x), torch_elu::selu(x)));
+    EXPECT_TRUE(torch::equal(torch::celu(x, 0.7), torch_elu::celu(x, 0.7)));
+    auto in_place = x.clone();
+    torch::elu_(in_place, 0.3);
+    EXPECT_TRUE(torch::equal(in_place, torch_elu::elu(x, 0.3)));
+    auto out = torch::empty({0});
+    torch::elu_out(out, x, 0.3);
+    EXPECT_TRUE(torch::equal(out, torch_elu::elu(x, 0.3)));
+    EXPECT_TRUE(torch::equal(torch::nn::ELU()(x), torch_elu::elu(x)));
+  }
+  EXPECT_FALSE(runs_ours());
+}
+
+TEST(OverrideAten, GradientsComeFromOurKernels) {
+  const auto x = make_input().requires_grad_();
+  const auto slope =
+      torch_elu::elu_backward(torch::ones_like(x), 0.3, 1, 1, /*is_result=*/false, x.detach());
+  const auto gradient = [&] { return torch::autograd::grad({torch::elu(x, 0.3).sum()}, {x})[0]; };
+  EXPECT_FALSE(torch::equal(gradient(), slope));
+  const torch_elu::OverrideAten override_aten;
+  EXPECT_TRUE(torch::equal(gradient(), slope));
+}
+
+TEST(OverrideAten, GuardsNestMoveAndEndInAnyOrder) {
+  auto first = std::make_unique<torch_elu::OverrideAten>();
+  torch_elu::OverrideAten second;
+  first.reset();
+  EXPECT_TRUE(runs_ours());
+  {
+    const torch_elu::OverrideAten moved = std::move(second);
+    EXPECT_TRUE(runs_ours());
+  }
+  EXPECT_FALSE(runs_ours());
+}
+
+TEST(OverrideAten, GuardsOnManyThreadsShareOneRegistration) {
+  const torch_elu::OverrideAten outermost;
+  std::vector<std::thread> threads;
+  std::atomic<int> count = 0;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) {
+        const torch_elu::OverrideAten override_aten;
+        count += static_cast<int>(runs_ours());
+      }
+    });
+  }
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(count, 200);
+}
+
+TEST(OverrideAten, ErrorsStayPyTorchs) {
+  const auto integers = torch::ones({3}, torch::kInt);
+  const auto message = [&]() -> std::string {
+    try {
+      torch::elu(integers);
+    } catch (const c10::NotImplementedError& error) {
+      return error.what_without_backtrace();
+    }
+    return "";
+  };
+  const auto expected = message();
+  EXPECT_FALSE(expected.empty());
+  const torch_elu::OverrideAten override_aten;
+  EXPECT_EQ(message(), expected);
+}
+
+TEST(OverrideAten, NothingIsWarnedOf) {
+  struct Count : c10::WarningHandler {
+    void process(const c10::Warning& /*warning*/) override { ++warnings; }
+    int warnings = 0;
+  } count;
+  const c10::WarningUtils::WarnAlways always;
+  const c10::WarningUtils::WarningHandlerGuard handler(&count);
+  { const torch_elu::OverrideAten override_aten; }
+  EXPECT_EQ(count.warnings, 0);
+  TORCH_WARN("this one is for the handler of before");
+  EXPECT_EQ(count.warnings, 1);
+}
+
+TEST(OverrideAten, ScriptedModelsRunOurKernels) {
+  torch::jit::Module model("Model");
+  model.define("def forward(self, x):\n  return torch.selu(torch.elu(x, 0.3))\n");
+  const auto x = make_input();
+  const auto expected = torch_elu::selu(torch_elu::elu(x, 0.3));
+  EXPECT_FALSE(torch::equal(model.forward({x}).toTensor(), expected));
+  const torch_elu::OverrideAten override_aten;
+  for (int run = 0; run < 3; ++run) {
+    EXPECT_TRUE(torch::equal(model.forward({x}).toTensor(), expected));
+  }
+}
+
+}  // namespace

@@ -1,0 +1,292 @@
+"""convert on modules of Python: the same objects, in another class."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import pickle
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from references import SELU, Coefficients, assert_same_bits, celu, in_range
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+ours = torch.ops.torch_elu
+
+CASES: dict[str, tuple[nn.Module, str, Coefficients]] = {
+    "ELU": (nn.ELU(), "ELU(alpha=1.0)", Coefficients()),
+    "ELU(0.3)": (nn.ELU(0.3), "ELU(alpha=0.3)", Coefficients(0.3)),
+    "ELU in place": (nn.ELU(0.3, inplace=True), "ELU(alpha=0.3, inplace=True)", Coefficients(0.3)),
+    "SELU": (nn.SELU(), "SELU()", SELU),
+    "SELU in place": (nn.SELU(inplace=True), "SELU(inplace=True)", SELU),
+    "CELU(0.7)": (nn.CELU(0.7), "CELU(alpha=0.7)", celu(0.7)),
+    "CELU in place": (nn.CELU(0.7, inplace=True), "CELU(alpha=0.7, inplace=True)", celu(0.7)),
+}
+
+
+def inputs() -> Tensor:
+    return in_range(torch.float32, 30_000, -8, 2)
+
+
+class Block(nn.Module):
+    """Activations at every depth, one of them in two places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = nn.ELU(0.5)
+        self.layers = nn.Sequential(nn.Linear(4, 4), nn.SELU(), nn.ModuleList([nn.CELU(2.0)])[0])
+        self.by_name = nn.ModuleDict({"relu": nn.ReLU(), "elu": nn.ELU(inplace=True)})
+        self.again = self.shared
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.again(self.by_name["elu"](self.layers(self.shared(x)) * 1.0))
+
+
+@pytest.mark.parametrize(("module", "shown", "c"), CASES.values(), ids=CASES.keys())
+def test_a_model_that_is_an_activation_keeps_its_arguments_and_computes_with_our_kernels(
+    module: nn.Module, shown: str, c: Coefficients
+) -> None:
+    converted = copy.deepcopy(module)
+    assert torch_elu.convert(converted) is converted
+    assert type(converted) is getattr(torch_elu, type(module).__name__)
+    assert repr(converted) == shown
+    x = inputs()
+    hidden = x.clone()
+    y = converted(hidden)
+    assert_same_bits(y, ours.elu(x, *c))
+    assert not torch.equal(y, module(x.clone()))
+    assert (y is hidden) == converted.inplace
+
+
+def test_every_activation_is_replaced_where_it_stands() -> None:
+    model = Block().eval()
+    model.by_name.train()
+    before = dict(model.named_modules(remove_duplicate=False))
+    flags = {name: module.training for name, module in before.items()}
+    keys = list(model.state_dict())
+    x = torch.randn(3, 4)
+    expected = model(x)
+
+    torch_elu.convert(model)
+    after = dict(model.named_modules(remove_duplicate=False))
+    assert after == before  # the same objects by the same names
+    assert {name: module.training for name, module in after.items()} == flags
+    assert list(model.state_dict()) == keys
+    kinds = {name: type(module) for name, module in after.items() if "LU" in type(module).__name__}
+    assert kinds == {
+        "shared": torch_elu.ELU,
+        "layers.1": torch_elu.SELU,
+        "layers.2": torch_elu.CELU,
+        "by_name.relu": nn.ReLU,
+        "by_name.elu": torch_elu.ELU,
+        "again": torch_elu.ELU,
+    }
+    assert model.again is model.shared
+    torch.testing.assert_close(model(x), expected)
+
+
+def test_a_converted_model_trains_as_the_original() -> None:
+    original = Block()
+    converted = torch_elu.convert(copy.deepcopy(original))
+    x = torch.randn(16, 4)
+    for model in (original, converted):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+    for one, other in zip(original.parameters(), converted.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_hooks_of_every_kind_go_on() -> None:
+    called = []
+
+    def hook(name: str, result: object = None) -> object:
+        def call(*arguments: object) -> object:
+            called.append(name)
+            return result
+
+        return call
+
+    model = nn.Sequential(nn.Linear(3, 3), nn.ELU())
+    elu = model[1]
+    elu.register_forward_pre_hook(hook("forward pre"))
+    elu.register_forward_hook(
+        lambda module, args, output: (called.append("forward"), output * 2)[1]
+    )
+    elu.register_full_backward_pre_hook(hook("backward pre"))
+    elu.register_full_backward_hook(hook("backward"))
+    elu.register_state_dict_pre_hook(hook("state_dict pre"))
+    elu.register_state_dict_post_hook(hook("state_dict"))
+    elu.register_load_state_dict_pre_hook(hook("load_state_dict pre"))
+    elu.register_load_state_dict_post_hook(hook("load_state_dict"))
+    torch_elu.convert(model)
+    x = torch.randn(2, 3)
+    y = model(x)
+    assert_same_bits(y, torch_elu.elu(model[0](x)) * 2)
+    y.sum().backward()
+    model.load_state_dict(model.state_dict())
+    assert called == [
+        "forward pre",
+        "forward",
+        "backward pre",
+        "backward",
+        "state_dict pre",
+        "state_dict",
+        "load_state_dict pre",
+        "load_state_dict",
+    ]
+
+
+def test_attributes_that_were_put_on_a_module_stay() -> None:
+    module = nn.ELU()
+    module.register_buffer("seen", torch.ones(2))
+    module.note = "second layer"
+    torch_elu.convert(module)
+    assert module.note == "second layer"
+    assert torch.equal(module.state_dict()["seen"], torch.ones(2))
+
+
+class Doubled(nn.ELU):
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+class Renamed(nn.SELU):
+    pass
+
+
+def test_derived_classes_and_replaced_forwards_stay_and_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    patched = nn.ELU()
+    patched.forward = lambda x: x + 1
+    parametrized = nn.CELU()
+    parametrized.register_parameter("weight", nn.Parameter(torch.ones(1)))
+    parametrize.register_parametrization(parametrized, "weight", nn.Identity())
+    model = nn.Sequential(Doubled(), Renamed(), patched, parametrized, nn.ELU())
+    with caplog.at_level(logging.INFO, "torch_elu"):
+        torch_elu.convert(model)
+    types = [type(module) for module in model]
+    assert types[:3] == [Doubled, Renamed, nn.ELU]
+    assert types[3].__name__ == "ParametrizedCELU"
+    assert types[4] is torch_elu.ELU
+    assert caplog.messages == [
+        "torch_elu.convert left Doubled: a derived class",
+        "torch_elu.convert left Renamed: a derived class",
+        "torch_elu.convert left ELU: its forward was replaced",
+        "torch_elu.convert left ParametrizedCELU: a derived class",
+        "torch_elu.convert replaced 1 activations of Sequential",
+    ]
+    assert torch.equal(model[2](torch.ones(1)), torch.full((1,), 2.0))
+
+
+def test_parametrizations_of_other_modules_go_on() -> None:
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)), nn.ELU())
+    x = torch.randn(2, 3)
+    expected = model(x)
+    torch_elu.convert(model)
+    assert parametrize.is_parametrized(model[0])
+    torch.testing.assert_close(model(x), expected)
+
+
+def test_the_logger_is_told_how_many(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "torch_elu"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch_elu.convert(Block())
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("torch_elu", "INFO", "torch_elu.convert replaced 4 activations of Block")
+    ]
+
+
+@pytest.mark.parametrize(
+    "model", [nn.Linear(2, 2), torch_elu.ELU(), nn.Sequential(torch_elu.SELU(), nn.ReLU())], ids=str
+)
+def test_a_model_with_nothing_to_replace_is_warned_of_where_it_is_called(model: nn.Module) -> None:
+    message = f"torch_elu.convert found no nn.ELU, .* to replace in a {type(model).__name__}"
+    with pytest.warns(UserWarning, match=message) as caught:
+        assert torch_elu.convert(model) is model
+    assert caught[0].filename == __file__
+
+
+# save
+
+
+@pytest.mark.parametrize("save", [None, "input"])
+def test_what_is_saved_stays_the_input(save: str | None) -> None:
+    model = torch_elu.convert(nn.Sequential(nn.ELU(), nn.CELU()), save=save)
+    assert [module.save for module in model] == ["input", "input"]
+
+
+def test_save_output_is_for_elu_and_celu_of_alpha_from_0_on() -> None:
+    model = nn.Sequential(
+        nn.ELU(), nn.ELU(0.0), nn.ELU(-0.5), nn.CELU(2.0), nn.CELU(-2.0), nn.SELU()
+    )
+    expected = nn.Sequential(*model)
+    x = torch.randn(50, dtype=torch.float64, requires_grad=True)
+    (grad,) = torch.autograd.grad(expected(x).sum(), x)
+    torch_elu.convert(model, save="output")
+    assert [getattr(module, "save", None) for module in model] == [
+        "output",
+        "output",
+        "input",
+        "output",
+        "input",
+        None,
+    ]
+    torch.testing.assert_close(torch.autograd.grad(model(x).sum(), x)[0], grad)
+
+
+def test_save_and_model_are_checked_before_anything_changes() -> None:
+    model = nn.ELU()
+    with pytest.raises(ValueError, match='save must be "input" or "output", but got "both"'):
+        torch_elu.convert(model, save="both")
+    assert type(model) is nn.ELU
+    with pytest.raises(TypeError, match=r"expected a torch.nn.Module, but got function"):
+        torch_elu.convert(F.elu)
+    with pytest.raises(TypeError):
+        torch_elu.convert(model, "output")
+
+
+# What comes after
+
+
+def test_converted_models_copy_pickle_and_save() -> None:
+    model = torch_elu.convert(Block(), save="output")
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    x = torch.randn(3, 4)
+    for other in (
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        torch.load(file, weights_only=False),
+    ):
+        assert repr(other) == repr(model)
+        assert other.shared.save == "output"
+        assert_same_bits(other(x), model(x))
+
+
+def test_converted_models_script_and_trace() -> None:
+    model = torch_elu.convert(nn.Sequential(nn.ELU(0.5), nn.SELU(), nn.CELU(2.0)))
+    x = inputs()
+    for scripted in (torch.jit.script(model), torch.jit.trace(model, x)):
+        assert str(scripted.inlined_graph).count("torch_elu::elu(") == 3
+        assert_same_bits(scripted(x), model(x))
+
+
+def test_a_model_compiled_before_runs_our_kernels_after() -> None:
+    torch.compiler.reset()
+    model = nn.Sequential(nn.ELU(0.3))
+    compiled = torch.compile(model, backend="aot_eager")
+    x = inputs()
+    assert not torch.equal(compiled(x), ours.elu(x, 0.3))
+    torch_elu.convert(compiled)
+    assert_same_bits(compiled(x), ours.elu(x, 0.3))
+    torch.compiler.reset()

@@ -1,0 +1,468 @@
+"""convert on TorchScript models: no activation of PyTorch's is left, in whatever place it stood."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from references import SELU, Coefficients, assert_same_bits, celu, in_range
+from torch import Tensor, nn
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+ours = torch.ops.torch_elu
+
+
+def inputs() -> Tensor:
+    return in_range(torch.float32, 30_000, -8, 2)
+
+
+def saved_and_loaded(model: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+    """As another process finds it, in classes of its own."""
+    file = io.BytesIO()
+    torch.jit.save(model, file)
+    file.seek(0)
+    return torch.jit.load(file)
+
+
+def operators(model: torch.jit.ScriptModule) -> list[str]:
+    """PyTorch's activations and our operators, in every method of every module."""
+    found = []
+    for module in model.modules():
+        for name in module._c._method_names():
+            graph = str(module._c._get_method(name).inlined_graph)
+            found += re.findall(r"(?:aten|torch_elu)::[sc]?elu_?(?=\()", graph)
+    return found
+
+
+class Applied(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 1)  # so that there is something to train
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x * self.linear.weight + self.linear.bias)
+
+
+def elu(x: Tensor) -> Tensor:
+    return F.elu(x, 0.3)
+
+
+def elu_of_all_coefficients(x: Tensor) -> Tensor:
+    return torch.ops.aten.elu(x, 0.3, 1.7, 0.6)
+
+
+def elu_in_place(x: Tensor) -> Tensor:
+    return F.elu(x, 0.3, inplace=True)
+
+
+def selu(x: Tensor) -> Tensor:
+    return torch.selu(x)
+
+
+def selu_in_place(x: Tensor) -> Tensor:
+    return torch.selu_(x)
+
+
+def celu_(x: Tensor) -> Tensor:
+    return torch.celu(x, 0.7)
+
+
+def celu_in_place(x: Tensor) -> Tensor:
+    return torch.celu_(x, 0.7)
+
+
+CASES: dict[str, tuple[Callable[[Tensor], Tensor], str, Coefficients]] = {
+    "F.elu": (elu, "elu", Coefficients(0.3)),
+    "all coefficients": (elu_of_all_coefficients, "elu", Coefficients(0.3, 1.7, 0.6)),
+    "F.elu in place": (elu_in_place, "elu_", Coefficients(0.3)),
+    "torch.selu": (selu, "elu", SELU),
+    "torch.selu_": (selu_in_place, "elu_", SELU),
+    "torch.celu": (celu_, "elu", celu(0.7)),
+    "torch.celu_": (celu_in_place, "elu_", celu(0.7)),
+    "nn.ELU": (nn.ELU(0.3), "elu", Coefficients(0.3)),
+    "nn.SELU in place": (nn.SELU(inplace=True), "elu_", SELU),
+    "nn.CELU": (nn.CELU(0.7), "elu", celu(0.7)),
+}
+WAYS: dict[str, Callable[[nn.Module], torch.jit.ScriptModule]] = {
+    "script": torch.jit.script,
+    "trace": lambda model: torch.jit.trace(model, torch.ones(3)),
+    "freeze": lambda model: torch.jit.freeze(torch.jit.script(model.eval())),
+    "trace and freeze": lambda model: torch.jit.freeze(
+        torch.jit.trace(model.eval(), torch.ones(3))
+    ),
+    "optimize_for_inference": lambda model: torch.jit.optimize_for_inference(
+        torch.jit.script(model.eval())
+    ),
+}
+parametrize_ways = pytest.mark.parametrize("to_script", WAYS.values(), ids=WAYS.keys())
+
+
+@pytest.mark.parametrize(("function", "name", "c"), CASES.values(), ids=CASES.keys())
+@parametrize_ways
+@pytest.mark.parametrize("is_loaded", [False, True], ids=["made here", "loaded"])
+def test_converted_models_hold_and_run_our_operator_and_save_and_load(
+    is_loaded: bool,
+    to_script: Callable[[nn.Module], torch.jit.ScriptModule],
+    function: Callable[[Tensor], Tensor],
+    name: str,
+    c: Coefficients,
+) -> None:
+    model = Applied(function)
+    with torch.no_grad():
+        model.linear.weight.fill_(1.0)
+        model.linear.bias.fill_(0.0)
+    scripted = to_script(model)
+    if is_loaded:
+        scripted = saved_and_loaded(scripted)
+    x = inputs().view(-1, 1)
+    expected = ours.elu(x, *c)
+    for _ in range(3):  # what the executor makes of this code must not outlive it
+        assert not torch.equal(scripted(x), expected)
+
+    assert torch_elu.convert(scripted) is scripted
+    assert operators(scripted) == [f"torch_elu::{name}"] * len(operators(scripted))
+    assert operators(scripted)
+    for converted in (scripted, saved_and_loaded(scripted), copy.deepcopy(scripted)):
+        for _ in range(4):
+            assert_same_bits(converted(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("function", "c"),
+    [(function, c) for function, _, c in CASES.values()],
+    ids=CASES.keys(),
+)
+def test_converted_models_differentiate_at_every_run(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    model = Applied(function).double()
+    scripted = torch_elu.convert(torch.jit.script(model))
+    for _ in range(4):
+        x = torch.randn(7, 1, dtype=torch.float64, requires_grad=True)
+        hidden = x * model.linear.weight + model.linear.bias
+        expected = torch.autograd.grad(ours.elu(hidden, *c).sum(), [x, *model.parameters()])
+        grads = torch.autograd.grad(scripted(x).sum(), [x, *scripted.parameters()])
+        torch.testing.assert_close(grads, expected)
+
+
+# Where they stand
+
+
+def inner(x: Tensor) -> Tensor:
+    return F.celu(F.elu(x), 0.5)
+
+
+def outer(x: Tensor) -> Tensor:
+    return inner(x) + F.selu(x)
+
+
+def without(x: Tensor) -> Tensor:
+    return F.relu(x) + 1
+
+
+@torch.jit.script
+class Scaler:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def apply(self, x: Tensor) -> Tensor:
+        return F.elu(x) * self.factor
+
+
+class Calls(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return outer(without(x)) + outer(x) + Scaler(2.0).apply(x)
+
+
+class Blocks(nn.Module):
+    def forward(self, x: Tensor, steps: int, flag: bool) -> Tensor:
+        for step in range(steps):
+            if step % 2 == 0 and flag:
+                x = F.elu(x)
+            else:
+                while bool(x.sum() < 0):
+                    x = F.selu(x) + 1
+        return torch.celu(x)
+
+
+class Forks(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.elu = nn.ELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        future = torch.jit.fork(outer, x)
+        other = torch.jit.fork(self.elu, x)
+        return torch.jit.wait(future) + torch.jit.wait(other)
+
+
+class Methods(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        return self.encode(x) + self.slope
+
+    @torch.jit.export
+    def encode(self, x: Tensor) -> Tensor:
+        return F.elu(x)
+
+    @torch.jit.export
+    def unused_by_forward(self, x: Tensor) -> Tensor:
+        return F.selu(x)
+
+    @property
+    def slope(self) -> Tensor:
+        return F.celu(torch.full((1,), -1.0))
+
+
+MODELS: dict[str, tuple[nn.Module, tuple[object, ...], int]] = {
+    "functions and methods of classes": (Calls(), (), 7),
+    "branches and loops": (Blocks(), (3, True), 3),
+    "forks": (Forks(), (), 4),
+    "methods and properties": (Methods(), (), 3),
+    "submodules": (nn.Sequential(nn.Sequential(nn.ELU(), nn.ELU()), nn.CELU(2.0)), (), 3),
+}
+
+
+@pytest.mark.parametrize(("model", "arguments", "count"), MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("is_loaded", [False, True], ids=["made here", "loaded"])
+def test_activations_are_found_wherever_they_stand_and_counted(
+    model: nn.Module,
+    arguments: tuple[object, ...],
+    count: int,
+    is_loaded: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scripted = torch.jit.script(copy.deepcopy(model))
+    if is_loaded:
+        scripted = saved_and_loaded(scripted)
+    x = torch.randn(5)
+    expected = model(x, *arguments)
+    with caplog.at_level(logging.INFO, "torch_elu"):
+        torch_elu.convert(scripted)
+    assert caplog.messages == [
+        f"torch_elu.convert replaced {count} activations of {type(scripted).__name__}"
+    ]
+    found = operators(scripted)
+    assert set(found) == {"torch_elu::elu"}
+    for converted in (scripted, saved_and_loaded(scripted)):
+        for _ in range(3):
+            torch.testing.assert_close(converted(x, *arguments), expected)
+
+
+def test_methods_attributes_and_properties_go_on() -> None:
+    scripted = torch.jit.script(Methods())
+    scripted(torch.ones(2))
+    torch_elu.convert(scripted)
+    x = inputs()
+    assert_same_bits(scripted.encode(x), ours.elu(x))
+    assert_same_bits(scripted.unused_by_forward(x), ours.elu(x, *SELU))
+    assert_same_bits(scripted(x), ours.elu(x) + ours.elu(torch.full((1,), -1.0)))
+    assert scripted.steps == 2
+    (slope,) = scripted._c._properties()
+    assert slope.name == "slope"
+
+
+def pre_hook(self, input: tuple[Tensor]) -> tuple[Tensor]:
+    return (F.elu(input[0]) + 1,)
+
+
+def hook(self, input: tuple[Tensor], output: Tensor) -> Tensor:
+    return F.selu(output) * 2
+
+
+def hook_without(self, input: tuple[Tensor], output: Tensor) -> Tensor:
+    return output + self.training
+
+
+@pytest.mark.parametrize("is_loaded", [False, True], ids=["made here", "loaded"])
+def test_hooks_are_kept_and_converted_at_the_top_and_below(
+    is_loaded: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = nn.Sequential(nn.Sequential(nn.ELU(0.5)), nn.Linear(3, 3))
+    for module in (model, model[0]):
+        module.register_forward_pre_hook(pre_hook)
+        module.register_forward_hook(hook)
+        module.register_forward_hook(hook_without)
+    scripted = torch.jit.script(model)
+    if is_loaded:
+        scripted = saved_and_loaded(scripted)
+    x = torch.randn(4, 3)
+    expected = model(x)
+    with caplog.at_level(logging.INFO, "torch_elu"):
+        torch_elu.convert(scripted)
+    assert "replaced 5 activations" in caplog.text  # each hook once, though it is called elsewhere
+    for converted in (scripted, saved_and_loaded(scripted)):
+        torch.testing.assert_close(converted(x), expected)
+        compiled = [*converted._c._get_forward_hooks(), *converted._c._get_forward_pre_hooks()]
+        assert len(compiled) == 3
+        assert all(
+            "aten::" + name not in str(h.graph) for h in compiled for name in ("elu", "selu")
+        )
+
+
+@torch.jit.interface
+class Activation(nn.Module):
+    def forward(self, input: Tensor) -> Tensor:
+        pass
+
+
+class Uses(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.activation = nn.ELU(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation.forward(x)
+
+
+Uses.__annotations__ = {"activation": Activation}  # not as a string, which TorchScript cannot read
+
+
+def test_interfaces_reach_the_converted_module() -> None:
+    scripted = torch_elu.convert(torch.jit.script(Uses()))
+    x = inputs()
+    for converted in (scripted, saved_and_loaded(scripted)):
+        assert_same_bits(converted(x), ours.elu(x, 0.5))
+
+
+class OldStyle(torch.jit.ScriptModule):
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    @torch.jit.script_method
+    def forward(self, x: Tensor) -> Tensor:
+        return F.elu(x, self.alpha)
+
+
+def test_script_methods_are_converted() -> None:
+    module = OldStyle(0.5)
+    x = inputs()
+    module(x)
+    assert torch_elu.convert(module) is module
+    assert_same_bits(module(x), ours.elu(x, 0.5))
+
+
+# What else is the model's
+
+
+def test_other_models_of_the_same_class_and_their_parameters_stay() -> None:
+    one, other = torch.jit.script(Applied(elu)), torch.jit.script(Applied(elu))
+    assert one._c._type() == other._c._type()
+    old_code = copy.copy(one)
+    before = operators(one)
+    assert before == ["aten::elu"]
+    parameters = [parameter.data_ptr() for parameter in one.parameters()]
+    torch_elu.convert(one)
+    assert operators(one) == ["torch_elu::elu"]
+    assert operators(other) == operators(old_code) == before
+    assert operators(torch.jit.script(Applied(elu))) == before
+    assert [parameter.data_ptr() for parameter in one.parameters()] == parameters
+    with torch.no_grad():
+        old_code.linear.weight.fill_(3.0)
+    assert one.linear.weight.item() == 3.0
+
+
+def test_state_training_flag_and_python_attributes_stay() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.BatchNorm1d(3), nn.ELU())).eval()
+    scripted.note = "kept"
+    keys = list(scripted.state_dict())
+    torch_elu.convert(scripted)
+    norm = dict(scripted.named_children())["0"]
+    assert not scripted.training
+    assert not norm.training
+    assert scripted.note == "kept"
+    assert list(scripted.state_dict()) == keys
+    scripted.train()
+    scripted(torch.randn(5, 3))
+    assert norm.num_batches_tracked == 1
+
+
+def test_models_that_are_only_part_of_a_model_are_converted_in_their_place() -> None:
+    encoder = torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.ELU()))
+    model = nn.Sequential(encoder, nn.SELU(), nn.ModuleDict({"again": encoder})["again"])
+    x = torch.randn(4, 3)
+    expected = model(x)
+    torch_elu.convert(model)
+    assert model[0] is model[2] is encoder
+    assert operators(encoder) == ["torch_elu::elu"] * 2  # Sequential's own method, and ELU's
+    assert type(model[1]) is torch_elu.SELU
+    torch.testing.assert_close(model(x), expected)
+
+
+def test_a_converted_model_freezes_and_scripts_into_another() -> None:
+    converted = torch_elu.convert(torch.jit.script(nn.Sequential(nn.ELU(0.5)).eval()))
+    x = inputs()
+    frozen = torch.jit.freeze(converted)
+    assert_same_bits(frozen(x), ours.elu(x, 0.5))
+    around = torch.jit.script(nn.Sequential(converted))
+    assert_same_bits(around(x), ours.elu(x, 0.5))
+
+
+def test_a_model_with_nothing_to_replace_keeps_its_code_and_is_warned_of() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.ReLU(), torch_elu.ELU()))
+    code = scripted._c
+    with pytest.warns(UserWarning, match="found no nn.ELU"):
+        torch_elu.convert(scripted)
+    assert scripted._c is code
+
+
+def test_the_overload_with_out_stays_pytorchs() -> None:
+    traced = torch.jit.trace(
+        Applied(lambda x: torch._C._nn.elu(x.detach(), out=torch.empty(1, 3))), torch.ones(3)
+    )
+    with pytest.warns(UserWarning, match="found no"):
+        torch_elu.convert(traced)
+    assert operators(traced) == ["aten::elu"]
+
+
+def test_pytorch_without_the_way_to_exchange_code_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.ELU()))
+    for owner in (torch.jit.RecursiveScriptModule, torch.jit.ScriptModule):
+        monkeypatch.delattr(owner, "_reconstruct", raising=False)
+    with pytest.raises(RuntimeError, match="cannot change a TorchScript module in PyTorch 2"):
+        torch_elu.convert(scripted)
+
+
+# Arguments
+
+
+class AlphaGiven(nn.Module):
+    def forward(self, x: Tensor, alpha: float) -> Tensor:
+        return torch.celu(x, alpha)
+
+
+def test_an_alpha_that_only_the_call_tells_is_right_and_0_is_refused() -> None:
+    scripted = torch_elu.convert(torch.jit.script(AlphaGiven()))
+    x = inputs()
+    for alpha in (0.7, 2.0, -0.5):
+        assert_same_bits(scripted(x, alpha), ours.elu(x, *celu(alpha)))
+    with pytest.raises(torch.jit.Error, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
+        scripted(x, 0.0)
+
+
+@pytest.mark.parametrize("save", [None, "input", "output"])
+def test_save_is_for_elu_and_celu_of_alpha_from_0_on(save: str | None) -> None:
+    activations = [nn.ELU(), nn.ELU(-0.5), nn.SELU(), nn.CELU(2.0), nn.CELU(-2.0)]
+    saves_output = [save == "output", False, False, save == "output", False]
+    for activation, expected in zip(activations, saves_output, strict=True):
+        scripted = torch_elu.convert(torch.jit.script(activation), save=save)
+        saved: list[int] = []
+        x = torch.randn(5, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor, saved=saved: saved.append(tensor.data_ptr()) or tensor, lambda t: t
+        ):
+            y = scripted(x)
+        assert saved == [y.data_ptr() if expected else x.data_ptr()]

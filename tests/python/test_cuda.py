@@ -1,0 +1,211 @@
+"""On a GPU: the CPU's bits in every layout and at every alignment, and PyTorch's manners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from torch import Tensor
+
+pytest.importorskip("mpmath")
+pytest.importorskip("hypothesis")
+from cuda_bits import COEFFICIENTS, compare
+from layouts import LAYOUTS, Dense
+from references import DTYPES, Coefficients, assert_same_bits
+
+if not torch.ops.torch_elu.cuda_version():
+    pytest.skip("this build has no CUDA kernels", allow_module_level=True)
+if not torch.cuda.is_available():
+    pytest.skip("no GPU is available to PyTorch", allow_module_level=True)
+
+DEVICE = "cuda"
+ops = torch.ops.torch_elu
+PLAIN = Coefficients(0.5)
+EXTREME = Coefficients(-0.5, 1.0, -2.0)
+
+parametrize_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+def value(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
+    return ops.elu(x, *c)
+
+
+def from_input(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
+    return ops.elu_backward(grad, *c, False, x)
+
+
+def from_result(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
+    return ops.elu_backward(grad, *c, True, x)
+
+
+FUNCTIONS = (value, from_input, from_result)
+
+
+def random_values(dtype: torch.dtype, *shape: int) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64).mul(3).to(dtype)
+
+
+def needs_memory(gibibytes: float) -> None:
+    torch.cuda.empty_cache()
+    free = torch.cuda.mem_get_info()[0] / 2**30
+    if free < gibibytes:
+        pytest.skip(f"needs {gibibytes} GiB of the GPU's memory, and {free:.1f} are free")
+
+
+# Bits
+
+
+@parametrize_dtypes
+@pytest.mark.parametrize("c", COEFFICIENTS.values(), ids=COEFFICIENTS.keys())
+def test_bits_are_those_of_the_cpu(dtype: torch.dtype, c: tuple[float, float, float]) -> None:
+    assert compare(dtype, c, DEVICE) == []
+
+
+@parametrize_dtypes
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_every_layout_gives_the_cpus_bits_and_pytorchs_strides(
+    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+) -> None:
+    def on(device: str, seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return layout(lambda *shape: random_values(dtype, *shape).to(device))
+
+    x, grad = on(DEVICE, 1), on(DEVICE, 2)
+    assert ops.elu(x).stride() == F.elu(x).stride()
+    for function in FUNCTIONS:
+        for c in (PLAIN, EXTREME):
+            result = function(x, grad, c)
+            assert result.device == x.device
+            assert_same_bits(result.cpu(), function(on("cpu", 1), on("cpu", 2), c))
+
+
+@parametrize_dtypes
+def test_every_start_and_length_gives_the_cpus_bits(dtype: torch.dtype) -> None:
+    host_x, host_grad = random_values(dtype, 5000), random_values(dtype, 5000)
+    x, grad, out = host_x.to(DEVICE), host_grad.to(DEVICE), torch.empty_like(host_x, device=DEVICE)
+    expected = [function(host_x, host_grad, PLAIN) for function in FUNCTIONS]
+    for length in (1, 5, 31, 32, 33, 100, 1023, 2049, 4900):
+        for start in (*range(18), 31, 32, 33):
+            part = slice(start, start + length)
+            aligned = grad[part].clone()
+            for function, want in zip(FUNCTIONS, expected, strict=True):
+                assert_same_bits(function(x[part], grad[part], PLAIN).cpu(), want[part])
+            assert_same_bits(from_input(x[part], aligned, PLAIN).cpu(), expected[1][part])
+            for start_of_out in (0, 1, start):
+                to = out.fill_(7)[start_of_out : start_of_out + length]
+                ops.elu.out(x[part], *PLAIN, out=to)
+                assert_same_bits(to.cpu(), expected[0][part])
+                assert int((out != 7).sum()) <= length, "wrote outside"
+
+
+@parametrize_dtypes
+def test_rows_of_a_wider_tensor_give_the_cpus_bits(dtype: torch.dtype) -> None:
+    """Those that are aligned runs of 16 bytes are accessed so, others element by element."""
+    for width, columns in ((64, 32), (64, 40), (33, 16), (64, 5), (128, 64)):
+        for first in (0, 8, 1):
+            x, grad = random_values(dtype, 37, width), random_values(dtype, 37, width)
+            part = (slice(None), slice(first, first + columns))
+            for function in FUNCTIONS:
+                got = function(x.to(DEVICE)[part], grad.to(DEVICE)[part], PLAIN)
+                assert_same_bits(got.cpu(), function(x[part], grad[part], PLAIN))
+
+
+@parametrize_dtypes
+@pytest.mark.parametrize("layout", ["contiguous", "transposed", "slice with a step", "column"])
+def test_in_place_writes_what_out_of_place_returns(dtype: torch.dtype, layout: str) -> None:
+    torch.manual_seed(1)
+    x = LAYOUTS[layout](lambda *shape: random_values(dtype, *shape).to(DEVICE))
+    expected = ops.elu(x, *PLAIN)
+    result = ops.elu_(x, *PLAIN)
+    assert result is x
+    assert_same_bits(x, expected)
+
+
+def test_a_result_larger_than_the_l2_cache_has_the_same_bits() -> None:
+    pattern = random_values(torch.float16, 1021).to(DEVICE)
+    expected, gradient = ops.elu(pattern), from_input(pattern, pattern, PLAIN)
+    x = pattern.repeat(2**27 // 1021)
+    assert torch.equal(ops.elu(x).view(-1, 1021), expected.expand(2**27 // 1021, -1))
+    assert torch.equal(from_input(x, x, PLAIN).view(-1, 1021), gradient.expand_as(x.view(-1, 1021)))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_more_than_2_to_the_31_elements(inplace: bool) -> None:
+    needs_memory(14)
+    numel = 2**31 + 1021
+    pattern = torch.linspace(-12, 3, 509, device=DEVICE).half()
+    x = pattern.repeat(numel // 509 + 1)[:numel]
+    y = torch_elu.elu(x, inplace=inplace)
+    del x
+    expected = torch_elu.elu(pattern)
+    assert torch.equal(y[-(numel % 509) :], expected[: numel % 509])
+    for chunk in y[: numel // 509 * 509].view(-1, 509).split(2**18):
+        assert torch.equal(chunk, expected.expand_as(chunk))
+
+
+def test_more_than_2_to_the_31_strided_elements() -> None:
+    """Every second column, so that neither numbers nor offsets fit into 31 bits."""
+    needs_memory(16)
+    rows = 2**31 // 509 + 3
+    pattern = torch.linspace(-12, 3, 509, device=DEVICE).half()
+    x = pattern.repeat_interleave(2).expand(rows, -1).contiguous()[:, ::2]
+    y = torch_elu.elu(x)
+    del x
+    expected = torch_elu.elu(pattern)
+    for chunk in y.split(2**18):
+        assert torch.equal(chunk, expected.expand_as(chunk))
+
+
+@parametrize_dtypes
+def test_empty_tensors_stay_empty(dtype: torch.dtype) -> None:
+    for shape in ((0,), (3, 0, 2)):
+        x = torch.empty(shape, dtype=dtype, device=DEVICE)
+        assert ops.elu(x).shape == ops.elu_backward(x, *PLAIN, False, x).shape == shape
+
+
+# Autograd and compilers
+
+
+def test_gradients_of_any_order_are_right() -> None:
+    x = torch.linspace(-4, 4, 30, dtype=torch.float64, device=DEVICE).requires_grad_()
+    for function in (
+        torch_elu.selu,
+        lambda x: torch_elu.elu(x, 0.5),
+        lambda x: torch_elu.celu(x, 0.3),
+        lambda x: torch_elu.elu(x, 0.5, save="output"),
+    ):
+        assert torch.autograd.gradcheck(function, x)
+        assert torch.autograd.gradgradcheck(function, x)
+
+
+@parametrize_dtypes
+def test_backward_gives_the_cpus_bits(dtype: torch.dtype) -> None:
+    host = random_values(dtype, 3001)
+    grads = []
+    for device in (DEVICE, "cpu"):
+        x = host.to(device).detach().requires_grad_()
+        torch_elu.elu(x, 0.5).backward(host.flip(0).to(device))
+        assert x.grad is not None
+        grads.append(x.grad.cpu())
+    assert_same_bits(*grads)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiled_gives_the_gradient_and_value_of_eager(backend: str) -> None:
+    def layer(x: Tensor) -> Tensor:
+        return torch_elu.elu(x * 2.0, 0.5)
+
+    x = torch.randn(1000, device=DEVICE, requires_grad=True)
+    y, expected = torch.compile(layer, backend=backend)(x), layer(x)
+    torch.testing.assert_close(y, expected, rtol=2e-7, atol=0)
+    (grad,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(grad, torch.autograd.grad(expected.sum(), x)[0], rtol=4e-7, atol=0)
+
+
+def test_scripted_model_runs_on_the_gpu() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch_elu.ELU(0.5)).to(DEVICE)
+    x = torch.randn(5, 8, device=DEVICE)
+    assert torch.equal(torch.jit.script(model)(x), model(x))

@@ -1,0 +1,176 @@
+"""What the compiler made of the CUDA kernels: no GPU is needed to read it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cuda_code import Kernel, architectures, cuobjdump, kernels, run_cuobjdump
+from torch_elu import _build_info
+
+if not _build_info.cuda_version:
+    pytest.skip("this build has no CUDA kernels", allow_module_level=True)
+if cuobjdump() is None:
+    pytest.skip("cuobjdump is not here", allow_module_level=True)
+
+parametrize_architectures = pytest.mark.parametrize("architecture", architectures())
+
+# Of an H200: it issues 27 instructions in the time that an element of two bytes takes to be read
+# and another to be written, 54 for four bytes.
+MULTIPROCESSORS, CLOCK, BANDWIDTH = 132, 1.755e9, 0.92 * 4.8e12
+INSTRUCTIONS_PER_BYTE = MULTIPROCESSORS * 4 * 32 * CLOCK / BANDWIDTH
+
+REGISTERS = 65536  # of a multiprocessor
+# What formula.h writes, for each element: fused multiply-adds, additions, multiplications.
+OPERATIONS = {
+    ("float32", "Value"): (9, 2, 2),
+    ("float32", "Backward"): (9, 1, 3),
+    ("float32", "BackwardFromResult"): (0, 1, 2),
+    ("float16", "Value"): (7, 2, 2),
+    ("float16", "Backward"): (7, 1, 3),
+    ("float16", "BackwardFromResult"): (0, 1, 2),
+    ("bfloat16", "Value"): (6, 2, 2),
+    ("bfloat16", "Backward"): (6, 1, 3),
+    ("bfloat16", "BackwardFromResult"): (0, 1, 2),
+    ("float64", "Value"): (14, 3, 3),
+    ("float64", "Backward"): (14, 1, 3),
+    ("float64", "BackwardFromResult"): (0, 1, 2),
+}
+
+
+def compute_capability(architecture: str) -> int:
+    return int(re.findall(r"\d+", architecture)[0])
+
+
+def elements(kernel: Kernel) -> int:
+    """How many elements the code of a thread does, the one at an edge included."""
+    chunk = 32 // (kernel.element_size if kernel.is_wide else max(kernel.element_size, 4))
+    return chunk + 1
+
+
+def plain_dense(architecture: str) -> list[Kernel]:
+    return [k for k in kernels(architecture) if k.layout == "dense" and not k.is_extreme]
+
+
+def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
+    listed = run_cuobjdump("--list-elf", "--list-ptx")
+    for architecture, has_ptx in architectures().items():
+        assert re.search(rf"\b{architecture}\.cubin", listed), listed
+        assert bool(re.search(rf"\b{architecture}\.ptx", listed)) == has_ptx, listed
+
+
+@parametrize_architectures
+def test_there_is_a_kernel_for_every_layout_dtype_and_function(architecture: str) -> None:
+    found = {str(kernel) for kernel in kernels(architecture)}
+    functions = ["Value", "Backward", "BackwardFromResult", "ExtremeValue", "ExtremeBackward"]
+    assert found == {
+        f"{layout}<{alignment}, {dtype}, {function}>"
+        for dtype, size in {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}.items()
+        for layout, alignments in {"dense": (32, 16, size), "strided": (16, size)}.items()
+        for alignment in alignments
+        for function in functions
+    }
+
+
+@parametrize_architectures
+def test_no_kernel_uses_local_memory(architecture: str) -> None:
+    for kernel in kernels(architecture):
+        assert (kernel.stack, kernel.local) == (0, 0), kernel
+        assert kernel.count("LDL", "STL") == 0, kernel
+
+
+@parametrize_architectures
+def test_registers_leave_room_for_the_threads_that_hide_latency(architecture: str) -> None:
+    if compute_capability(architecture) not in (80, 90):
+        pytest.skip("stated for the multiprocessors that take 2,048 threads")
+    for kernel in kernels(architecture):
+        if kernel.layout == "strided" or kernel.is_extreme:
+            threads = 768
+        elif kernel.dtype == "float64" and kernel.inputs == 2:
+            threads = 1536
+        else:
+            threads = 2048
+        assert kernel.registers <= REGISTERS // threads, kernel
+
+
+@parametrize_architectures
+def test_aligned_operands_are_accessed_as_widely_as_the_architecture_can(architecture: str) -> None:
+    widest = 32 if compute_capability(architecture) >= 100 else 16
+    for kernel in kernels(architecture):
+        width = min(widest, kernel.alignment) if kernel.is_wide else kernel.element_size
+        # The elements at the edges of a run are done one by one.
+        edges = {kernel.element_size} if kernel.layout == "dense" else set()
+        assert kernel.widths("LDG") == kernel.widths("STG") == {width} | edges, kernel
+
+
+@parametrize_architectures
+def test_what_exceeds_the_l2_cache_can_be_streamed(architecture: str) -> None:
+    for kernel in kernels(architecture):
+        streaming = {i.split(".")[0] for i in kernel.instructions if ".EF" in i}
+        is_streaming = kernel.layout == "dense" and kernel.is_wide
+        assert streaming == ({"LDG", "STG"} if is_streaming else set()), kernel
+
+
+@parametrize_architectures
+def test_loads_are_under_way_together(architecture: str) -> None:
+    """32 bytes of each operand, and no arithmetic that would wait for the first of them."""
+    arithmetic = {"FFMA", "FADD", "FMUL", "DFMA", "DADD", "DMUL", "HADD2", "FMNMX", "FSETP"}
+    for kernel in plain_dense(architecture):
+        if not kernel.is_wide:
+            continue
+        width = max(kernel.widths("LDG"))
+        streaming = [n for n, i in enumerate(kernel.instructions) if i.startswith("LDG.E.EF")]
+        assert len(streaming) * width == 32 * kernel.inputs, kernel
+        between = kernel.instructions[streaming[0] : streaming[-1]]
+        assert not arithmetic & {i.split(".")[0] for i in between}, kernel
+
+
+@parametrize_architectures
+def test_no_operation_is_fused_split_or_made_approximate(architecture: str) -> None:
+    for kernel in plain_dense(architecture):
+        written = OPERATIONS[kernel.dtype, kernel.function]
+        letter = "D" if kernel.dtype == "float64" else "F"
+        for name, times in zip(("FMA", "ADD", "MUL"), written, strict=True):
+            # From compute capability 10.0 on, FFMA2 and its like do two at once.
+            single, double = kernel.count(letter + name), kernel.count(f"{letter}{name}2")
+            # One computed again, for want of a register to keep it in, does no harm.
+            assert single + 2 * double >= times * elements(kernel), (kernel, name)
+        assert not [i for i in kernel.instructions if ".FTZ" in i], kernel
+        assert kernel.count("MUFU", "RRO") == 0, kernel
+
+
+# The formula for extreme coefficients has what a compiler could fuse, and counts on its rounding.
+EXTREME_FMAS = {
+    ("float32", "ExtremeValue"): 13,
+    ("float32", "ExtremeBackward"): 12,
+    ("float64", "ExtremeValue"): 18,
+    ("float64", "ExtremeBackward"): 17,
+}
+
+
+@parametrize_architectures
+def test_no_product_and_sum_are_contracted(architecture: str) -> None:
+    for kernel in kernels(architecture):
+        if kernel.is_extreme and kernel.layout == "dense" and kernel.alignment == 32:
+            number = "float64" if kernel.dtype == "float64" else "float32"
+            written = EXTREME_FMAS[number, kernel.function] * elements(kernel)
+            assert kernel.count("DFMA" if number == "float64" else "FFMA") == written, kernel
+
+
+@parametrize_architectures
+def test_halves_are_converted_two_at_a_time(architecture: str) -> None:
+    for kernel in plain_dense(architecture):
+        if kernel.element_size == 2 and kernel.is_wide:
+            pairs = (elements(kernel) - 1) // 2
+            assert kernel.count("F2FP") == pairs + 1, kernel
+
+
+@parametrize_architectures
+def test_memory_and_not_instructions_bound_the_speed(architecture: str) -> None:
+    """On an H200, at 92 % of its bandwidth; what only the edges need counts as well."""
+    for kernel in plain_dense(architecture):
+        if not kernel.is_wide or kernel.dtype == "float64":
+            continue
+        bytes_moved = (kernel.inputs + 1) * kernel.element_size
+        per_element = len(kernel.instructions) / (elements(kernel) - 1)
+        assert per_element <= INSTRUCTIONS_PER_BYTE * bytes_moved, kernel

@@ -1,0 +1,135 @@
+"""On a GPU: streams, graphs, devices and errors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch_elu
+
+if not torch.ops.torch_elu.cuda_version():
+    pytest.skip("this build has no CUDA kernels", allow_module_level=True)
+if not torch.cuda.is_available():
+    pytest.skip("no GPU is available to PyTorch", allow_module_level=True)
+
+ops = torch.ops.torch_elu
+
+
+def test_kernels_run_on_the_current_stream() -> None:
+    x = torch.zeros(1000, device="cuda")
+    late = torch.full_like(x, -1.0)
+    torch.cuda.synchronize()
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)
+        x.copy_(late)
+        # On another stream these would run now, and see zeros.
+        y = ops.elu(x)
+        grad = ops.elu_backward(torch.ones_like(x), 1, 1, 1, False, x)
+        strided = ops.elu(x[::2])
+    stream.synchronize()
+    assert bool((y < -0.6).all())
+    assert bool((grad < 0.4).all())
+    assert bool((strided < -0.6).all())
+
+
+def test_nothing_waits_for_the_gpu() -> None:
+    x = torch.randn(1 << 20, device="cuda", requires_grad=True)
+    torch_elu.elu(x).sum().backward()
+    torch_elu.elu(x.detach()[::3], inplace=True)  # a kernel is loaded when it first runs
+    torch.cuda.synchronize()
+    before = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        started, ended = torch.cuda.Event(), torch.cuda.Event()
+        torch.cuda._sleep(200_000_000)
+        started.record()
+        torch_elu.elu(x).backward(torch.ones_like(x))
+        torch_elu.elu(x.detach()[::3], inplace=True)
+        ended.record()
+        assert not started.query(), "a call waited until the GPU was done"
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+    torch.cuda.synchronize()
+
+
+def test_a_cuda_graph_replays_forward_and_backward() -> None:
+    x = torch.randn(3000, device="cuda", requires_grad=True)
+    grad_output = torch.randn_like(x)
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            torch.autograd.grad(torch_elu.elu(x), x, grad_output)
+            torch_elu.elu(x.detach()[1::2])
+    torch.cuda.current_stream().wait_stream(side)
+
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = torch_elu.elu(x)
+        strided = torch_elu.elu(x.detach()[1::2])
+        (grad,) = torch.autograd.grad(y, x, grad_output)
+    for _ in range(2):
+        with torch.no_grad():
+            x.normal_()
+        graph.replay()
+        expected = torch_elu.elu(x)
+        assert torch.equal(y, expected)
+        assert torch.equal(strided, expected[1::2])
+        assert torch.equal(grad, torch.autograd.grad(expected, x, grad_output)[0])
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_a_tensor_on_another_gpu_is_computed_there() -> None:
+    with torch.cuda.device(0):
+        x = torch.randn(1000, device="cuda:1", requires_grad=True)
+        y = torch_elu.elu(x)
+        y.sum().backward()
+        assert y.device == x.device
+        assert torch.cuda.current_device() == 0
+        assert torch.equal(y.cpu(), torch_elu.elu(x.cpu()))
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.complex64], ids=str)
+def test_other_dtypes_raise_not_implemented(dtype: torch.dtype) -> None:
+    x = torch.zeros(3, device="cuda").to(dtype)
+    for call in (
+        torch_elu.elu,
+        lambda x: torch_elu.elu(x, inplace=True),
+        lambda x: ops.elu_backward(x, 1, 1, 1, False, x),
+    ):
+        with pytest.raises(NotImplementedError, match=r"torch_elu::elu.*not implemented for"):
+            call(x)
+
+
+def test_tensors_on_two_devices_are_an_error() -> None:
+    x, other = torch.ones(3, device="cuda"), torch.ones(3)
+    for call in (
+        lambda: ops.elu.out(x, out=other),
+        lambda: ops.elu_backward(other, 1, 1, 1, False, x),
+        lambda: ops.elu_backward(x, 1, 1, 1, False, other),
+    ):
+        with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+            call()
+
+
+def test_an_output_that_overlaps_itself_or_the_input_is_an_error() -> None:
+    x = torch.ones(10, device="cuda")
+    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+        ops.elu_(x[:1].expand(4))
+    with pytest.raises(RuntimeError, match="unsupported operation"):
+        ops.elu.out(x[1:], out=x[:-1])
+
+
+def test_too_many_dimensions_are_an_error_that_says_what_to_do() -> None:
+    shape = (2,) * 26
+    x = torch.zeros(shape, dtype=torch.float16, device="cuda")
+    out = torch.empty(shape, dtype=torch.float16, device="cuda").permute(*range(25, -1, -1))
+    with pytest.raises(RuntimeError, match=r"at most 25 dimensions.*contiguous"):
+        ops.elu.out(x, out=out)
+
+
+def test_out_of_another_size_is_resized_with_a_warning() -> None:
+    x = torch.tensor([-1.0, 2.0], device="cuda")
+    with pytest.warns(UserWarning, match="resized"):
+        out = ops.elu.out(x, out=torch.empty(5, device="cuda"))
+    assert torch.equal(out, torch_elu.elu(x))

@@ -1,0 +1,460 @@
+"""override_aten: PyTorch's own elu runs our CPU kernels, and nothing else of it changes.
+
+Which kernel ran shows in the bits: of 30,000 values and slopes some round otherwise in PyTorch's.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from conftest import RunPython
+from layouts import LAYOUTS, Dense
+from references import SELU, Coefficients, assert_same_bits, celu, in_range
+from torch import Tensor, nn
+from torch._C import _nn
+from torch.autograd import forward_ad
+
+aten = torch.ops.aten
+ours = torch.ops.torch_elu
+
+# What is called, and the coefficients of our operator that it comes to.
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
+    "elu": (F.elu, Coefficients()),
+    "elu(0.3)": (lambda x: F.elu(x, 0.3), Coefficients(0.3)),
+    "elu, all coefficients": (lambda x: _nn.elu(x, 0.3, 1.7, 0.6), Coefficients(0.3, 1.7, 0.6)),
+    "elu in place": (lambda x: F.elu(x * 1, 0.3, inplace=True), Coefficients(0.3)),
+    "elu.out": (lambda x: _nn.elu(x, 0.3, out=torch.empty_like(x)), Coefficients(0.3)),
+    "selu": (F.selu, SELU),
+    "selu in place": (lambda x: F.selu(x * 1, inplace=True), SELU),
+    "celu(0.5)": (lambda x: F.celu(x, 0.5), celu(0.5)),
+    "celu in place": (lambda x: F.celu(x * 1, 0.5, inplace=True), celu(0.5)),
+    "nn.ELU": (nn.ELU(0.3), Coefficients(0.3)),
+    "nn.SELU": (nn.SELU(), SELU),
+    "nn.CELU": (nn.CELU(0.5), celu(0.5)),
+}
+parametrize_functions = pytest.mark.parametrize(
+    ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
+)
+parametrize_wide_dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+
+def inputs(dtype: torch.dtype = torch.float32) -> Tensor:
+    return in_range(dtype, 30_000, -8, 2)
+
+
+def runs_ours() -> bool:
+    x = inputs()
+    return torch.equal(F.elu(x), torch_elu.elu(x))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_overridden_before_or_after() -> object:
+    assert not runs_ours()
+    yield
+    assert not runs_ours()
+
+
+@parametrize_functions
+@parametrize_wide_dtypes
+def test_values_have_our_bits_inside_and_pytorchs_outside(
+    function: Callable[[Tensor], Tensor], c: Coefficients, dtype: torch.dtype
+) -> None:
+    x = inputs(dtype)
+    before = function(x)
+    with torch_elu.override_aten():
+        inside = function(x)
+    assert_same_bits(inside, ours.elu(x, *c))
+    assert not torch.equal(inside, before)
+    assert_same_bits(function(x), before)
+
+
+@parametrize_functions
+@parametrize_wide_dtypes
+def test_gradients_have_our_bits(
+    function: Callable[[Tensor], Tensor], c: Coefficients, dtype: torch.dtype
+) -> None:
+    if function is FUNCTIONS["elu.out"][0]:
+        return  # records no gradient
+    x = inputs(dtype).requires_grad_()
+    in_place = any(function is FUNCTIONS[name][0] for name in FUNCTIONS if "in place" in name)
+    grad_output = torch.randn(x.shape, dtype=dtype)
+    with torch_elu.override_aten():
+        (grad,) = torch.autograd.grad(function(x), x, grad_output)
+    (pytorchs,) = torch.autograd.grad(function(x), x, grad_output)
+    saved = ours.elu(x, *c) if in_place else x
+    assert_same_bits(grad, ours.elu_backward(grad_output, *c, in_place, saved).detach())
+    if not in_place:  # found from the result by the same multiplication
+        assert not torch.equal(grad, pytorchs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_halves_keep_their_values(dtype: torch.dtype) -> None:
+    x = inputs(dtype)
+    with torch_elu.override_aten():
+        assert_same_bits(F.elu(x, 0.3), ours.elu(x, 0.3))
+
+
+def test_the_overload_with_grad_input_runs_our_kernel() -> None:
+    x, grad_output = inputs(), torch.randn(30_000)
+    out = torch.empty(7, 0)
+    with torch_elu.override_aten():
+        aten.elu_backward.grad_input(grad_output, 0.3, 1, 1, False, x, grad_input=out)
+    assert_same_bits(out, ours.elu_backward(grad_output, 0.3, 1, 1, False, x))
+
+
+# Begin and end
+
+
+def test_overrides_nest_and_end_in_any_order() -> None:
+    with torch_elu.override_aten():
+        with torch_elu.override_aten():
+            assert runs_ours()
+        assert runs_ours()
+    assert not runs_ours()
+    first, second = torch_elu.override_aten(), torch_elu.override_aten()
+    first.remove()
+    assert runs_ours()
+    first.remove()  # ends once
+    assert runs_ours()
+    second.remove()
+    assert not runs_ours()
+
+
+def test_an_error_inside_ends_it_too() -> None:
+    with pytest.raises(ZeroDivisionError), torch_elu.override_aten():
+        raise ZeroDivisionError
+    assert not runs_ours()
+
+
+def test_an_ended_override_begins_again_with_a_block() -> None:
+    override = torch_elu.override_aten()
+    override.remove()
+    with override:
+        assert runs_ours()
+
+
+def test_called_without_a_block_it_holds_to_the_end_of_the_process(run_python: RunPython) -> None:
+    script = """
+import gc, torch, torch_elu
+x = torch.linspace(-8, 2, 30_000)
+torch_elu.override_aten()
+gc.collect()
+assert torch.equal(torch.nn.functional.elu(x), torch_elu.elu(x))
+"""
+    assert run_python("-W", "error", "-c", script).stderr == ""
+
+
+def test_it_holds_on_every_thread() -> None:
+    results = []
+    with torch_elu.override_aten():
+        thread = threading.Thread(target=lambda: results.append(runs_ours()))
+        thread.start()
+        thread.join()
+    assert results == [True]
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["as usual", "torch.set_warn_always"])
+def test_nothing_is_warned_of(always: bool, run_python: RunPython) -> None:
+    script = f"""
+import torch, torch_elu
+torch.set_warn_always({always})
+with torch_elu.override_aten():
+    with torch_elu.override_aten():
+        torch.nn.functional.elu(torch.ones(3))
+torch_elu.override_aten().remove()
+assert torch.is_warn_always_enabled() == {always}
+"""
+    assert run_python("-W", "error", "-c", script).stderr == ""
+
+
+def test_the_dispatchers_one_warning_is_left_for_overrides_of_others(run_python: RunPython) -> None:
+    script = """
+import torch, torch_elu, warnings
+{}
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    library = torch.library.Library("aten", "IMPL")
+    library.impl("elu", lambda *args: args[0], "CPU", allow_override=True)
+print([str(warning.message).splitlines()[:3] for warning in caught])
+"""
+    alone = run_python("-c", script.format(""))
+    after_ours = run_python("-c", script.format("torch_elu.override_aten().remove()"))
+    assert after_ours.stdout == alone.stdout
+    assert after_ours.stderr == alone.stderr == ""
+
+
+def registrations(operator: str) -> list[str]:
+    """The kernels of an operator, with where they were registered, as the dispatcher lists them."""
+    return [
+        line
+        for line in torch._C._dispatch_dump(operator).splitlines()
+        if ": registered at" in line and not line.startswith("debug")
+    ]
+
+
+@pytest.mark.parametrize(
+    "operator",
+    ["elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input"],
+)
+def test_only_the_cpu_kernel_changes_and_comes_back(operator: str) -> None:
+    before = registrations(f"aten::{operator}")
+    with torch_elu.override_aten():
+        inside = registrations(f"aten::{operator}")
+    new = [line for line in inside if line not in before]
+    assert [line.split(":")[0] for line in new] == ["CPU", "CPU (inactive)"]
+    assert "override_aten.cpp" in new[0]
+    assert [line for line in before if line not in inside] == [
+        line for line in before if line.startswith("CPU:")
+    ]
+    assert registrations(f"aten::{operator}") == before
+
+
+def test_nested_overrides_leave_the_dispatcher_alone() -> None:
+    # It exchanges kernels without a lock, so other threads may run them meanwhile.
+    with torch_elu.override_aten():
+        before = registrations("aten::elu")
+        with torch_elu.override_aten():
+            assert registrations("aten::elu") == before
+
+
+# What a caller sees
+
+
+def dense(*shape: int) -> Tensor:
+    return torch.randn(shape)
+
+
+@pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_results_and_gradients_have_the_layout_that_pytorch_gives_them(
+    make: Callable[[Dense], Tensor],
+) -> None:
+    x = make(dense)
+
+    def layouts() -> list[tuple[int, ...]]:
+        grads = [x, x.new_ones(()).expand(x.shape), torch.ones_like(x).mT if x.dim() > 1 else x]
+        results = [F.elu(x), F.selu(x), F.celu(x), _nn.elu(x, out=torch.empty(0))]
+        results += [
+            aten.elu_backward(grad, 1, 1, 1, False, x) for grad in grads if grad.shape == x.shape
+        ]
+        return [y.stride() for y in results]
+
+    expected = layouts()
+    with torch_elu.override_aten():
+        assert layouts() == expected
+
+
+def test_a_gradient_takes_the_layout_of_grad_output_first_as_in_pytorch() -> None:
+    x, grad_output = torch.randn(3, 4), torch.randn(4, 3).t()
+    expected = aten.elu_backward(grad_output, 1, 1, 1, False, x)
+    with torch_elu.override_aten():
+        actual = aten.elu_backward(grad_output, 1, 1, 1, False, x)
+    assert actual.stride() == expected.stride() != x.stride()
+    torch.testing.assert_close(actual, expected)
+
+
+def test_backward_broadcasts_and_promotes_as_pytorchs() -> None:
+    cases = [
+        (torch.randn(3, 1), torch.randn(4)),
+        (torch.randn(3, dtype=torch.float64), torch.randn(3)),
+        (torch.randn(3).half(), torch.randn(3).bfloat16()),
+        (torch.tensor(2.0, dtype=torch.float64), torch.randn(3)),
+    ]
+    expected = [aten.elu_backward(grad, 0.5, 1, 1, False, x) for grad, x in cases]
+    with torch_elu.override_aten():
+        actual = [aten.elu_backward(grad, 0.5, 1, 1, False, x) for grad, x in cases]
+    torch.testing.assert_close(actual, expected)
+
+
+def expanded() -> Tensor:
+    return torch.ones(1).expand(3)
+
+
+def overlapping() -> tuple[Tensor, Tensor]:
+    base = torch.arange(5.0)
+    return base[:4], base[1:]
+
+
+MISTAKES: dict[str, Callable[[], object]] = {
+    "int": lambda: F.elu(torch.ones(3, dtype=torch.int32)),
+    "bool": lambda: F.selu(torch.ones(3, dtype=torch.bool)),
+    "complex": lambda: F.celu(torch.ones(3, dtype=torch.complex64)),
+    "int in place": lambda: F.elu(torch.ones(3, dtype=torch.int64), inplace=True),
+    "int, empty": lambda: F.elu(torch.ones(0, dtype=torch.int64)),
+    "int with out": lambda: _nn.elu(torch.ones(3, dtype=torch.int32), out=torch.ones(3)),
+    "int backward": lambda: aten.elu_backward(
+        *(torch.ones(3).int(), 1, 1, 1, False, torch.ones(3).int())
+    ),
+    "in place on an expanded tensor": lambda: F.elu(expanded(), inplace=True),
+    "in place on a leaf": lambda: F.elu(torch.ones(3, requires_grad=True), inplace=True),
+    "out expanded": lambda: _nn.elu(torch.ones(3), out=expanded()),
+    "out overlaps": lambda: _nn.elu(overlapping()[0], out=overlapping()[0]),
+    "out wider": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, dtype=torch.float64)),
+    "out integer": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, dtype=torch.int64)),
+    "out on meta": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, device="meta")),
+    "out with grad": lambda: _nn.elu(torch.ones(3, requires_grad=True), out=torch.ones(3)),
+    "alpha beyond float": lambda: F.elu(torch.ones(3), 1e300),
+    "alpha beyond float, half": lambda: F.elu(torch.ones(3).half(), 1e300),
+    "alpha beyond float, in place": lambda: F.elu(torch.ones(3), 1e300, inplace=True),
+    "alpha complex": lambda: F.elu(torch.ones(3), 1j),
+    "scale complex": lambda: _nn.elu(torch.ones(3), 1, 1j),
+    "celu of alpha 0": lambda: F.celu(torch.ones(3), 0.0),
+    "backward, sizes": lambda: aten.elu_backward(torch.ones(3), 1, 1, 1, False, torch.ones(4)),
+    "backward from a result, alpha < 0": lambda: aten.elu_backward(
+        torch.ones(3), -1, 1, 1, True, torch.ones(3)
+    ),
+    "backward, alpha beyond float": lambda: aten.elu_backward(
+        torch.ones(3), 1e300, 1, 1, False, torch.ones(3)
+    ),
+    "grad_input integer": lambda: aten.elu_backward.grad_input(
+        torch.ones(3), 1, 1, 1, False, torch.ones(3), grad_input=torch.ones(3).int()
+    ),
+    "in place, alpha < 0, backward": lambda: (
+        F.elu(torch.ones(3, requires_grad=True) * -1, -0.5, inplace=True).sum().backward()
+    ),
+}
+
+
+def outcome(call: Callable[[], object]) -> tuple[type, str]:
+    try:
+        result = call()
+    except Exception as error:
+        return type(error), str(error)
+    return type(result), str(result)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+def test_mistakes_end_as_in_pytorch_to_the_letter(mistake: Callable[[], object]) -> None:
+    expected = outcome(mistake)
+    with torch_elu.override_aten():
+        assert outcome(mistake) == expected
+
+
+def test_resizing_an_out_warns_as_pytorch_does() -> None:
+    messages = []
+    for override in (False, True):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            if override:
+                with torch_elu.override_aten():
+                    _nn.elu(torch.ones(3), out=torch.ones(7))
+            else:
+                _nn.elu(torch.ones(3), out=torch.ones(7))
+        messages.append([str(warning.message) for warning in caught])
+    assert len(messages[0]) == 1
+    assert messages[0] == messages[1]
+
+
+def test_meta_tensors_stay_meta_tensors() -> None:
+    with torch_elu.override_aten():
+        assert F.elu(torch.ones(3, device="meta")).device.type == "meta"
+
+
+# Autograd, transforms, compilers
+
+
+def test_derivatives_of_first_and_second_order_and_forward_mode_are_right() -> None:
+    x = (torch.randn(8, dtype=torch.float64) * 2).requires_grad_()
+    with torch_elu.override_aten():
+        for function in (lambda x: F.elu(x, 0.3), F.selu, lambda x: F.celu(x, 0.5)):
+            assert torch.autograd.gradcheck(function, x, check_forward_ad=True)
+            assert torch.autograd.gradgradcheck(function, x)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")  # vmap warns where it has to loop
+def test_vmap_and_forward_mode_run_our_kernels() -> None:
+    x = inputs().view(30, 1000)
+    value, slope = ours.elu(x), ours.elu_backward(torch.ones_like(x), 1, 1, 1, False, x)
+    with torch_elu.override_aten():
+        assert_same_bits(torch.vmap(F.elu)(x), value)
+        assert_same_bits(torch.vmap(F.elu, in_dims=1, out_dims=1)(x), value)
+        primal, tangent = torch.func.jvp(F.elu, (x,), (torch.ones_like(x),))
+        assert_same_bits(primal, value)
+        assert_same_bits(tangent, slope)
+        assert_same_bits(torch.func.grad(lambda x: F.elu(x).sum())(x), slope)
+        per_row = torch.vmap(torch.func.grad(lambda row: F.elu(row).sum()))(x)
+        assert_same_bits(per_row, slope)
+        with forward_ad.dual_level():
+            dual = F.elu(forward_ad.make_dual(x, torch.ones_like(x)))
+            assert_same_bits(forward_ad.unpack_dual(dual).tangent, slope)
+
+
+def test_our_own_operator_ends_in_our_kernels_where_it_hands_over_to_pytorchs() -> None:
+    # Inside torch.func.grad and with tangents torch_elu.elu calls aten::elu.
+    x = inputs()
+    slope = ours.elu_backward(torch.ones_like(x), 1, 1, 1, False, x)
+    with torch_elu.override_aten():
+        assert_same_bits(torch.func.grad(lambda x: torch_elu.elu(x).sum())(x), slope)
+        value, tangent = torch.func.jvp(torch_elu.elu, (x,), (torch.ones_like(x),))
+    assert_same_bits(value, ours.elu(x))
+    assert_same_bits(tangent, slope)
+
+
+def test_inference_mode_runs_our_kernels() -> None:
+    with torch_elu.override_aten(), torch.inference_mode():
+        x = inputs()
+        assert_same_bits(F.elu(x), ours.elu(x))
+
+
+class TwoLayers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.elu = nn.ELU(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.selu(self.elu(x))
+
+
+@pytest.mark.parametrize("how", ["script", "trace", "freeze", "optimize_for_inference"])
+@pytest.mark.parametrize("warm", [False, True], ids=["fresh", "specialised before"])
+def test_models_saved_as_torchscript_run_our_kernels_at_every_run(how: str, warm: bool) -> None:
+    x = inputs()
+    model: torch.jit.ScriptModule
+    if how == "trace":
+        model = torch.jit.trace(TwoLayers().eval(), x)
+    else:
+        model = torch.jit.script(TwoLayers().eval())
+    if how == "freeze":
+        model = torch.jit.freeze(model)
+    elif how == "optimize_for_inference":
+        model = torch.jit.optimize_for_inference(model)
+    file = io.BytesIO()
+    torch.jit.save(model, file)
+    file.seek(0)
+    loaded = torch.jit.load(file)
+    before = [loaded(x) for _ in range(4 if warm else 0)]
+
+    expected = ours.elu(ours.elu(x, 0.3), *SELU)
+    with torch_elu.override_aten():
+        for _ in range(4):  # the executor profiles, then specialises
+            assert_same_bits(loaded(x), expected)
+    assert not torch.equal(loaded(x), expected)
+    assert all(torch.equal(y, before[0]) for y in before)
+
+
+def test_a_scripted_model_differentiates_with_our_kernels() -> None:
+    scripted = torch.jit.script(nn.ELU(0.3))
+    x = inputs().requires_grad_()
+    slope = ours.elu_backward(torch.ones_like(x), 0.3, 1, 1, False, x).detach()
+    with torch_elu.override_aten():
+        for _ in range(4):
+            assert_same_bits(torch.autograd.grad(scripted(x).sum(), x)[0], slope)
+
+
+def test_compiled_code_that_calls_aten_runs_ours_and_inductors_keeps_its_own() -> None:
+    x = inputs()
+    torch.compiler.reset()
+    calls_aten = torch.compile(F.elu, backend="aot_eager")
+    generated = torch.compile(F.elu, backend="inductor")
+    outside = generated(x)
+    with torch_elu.override_aten():
+        assert_same_bits(calls_aten(x), ours.elu(x))
+        assert_same_bits(generated(x), outside)
+    assert not torch.equal(outside, ours.elu(x))
+    torch.compiler.reset()

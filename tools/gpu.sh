@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Everything that needs a GPU, in one go and without a network: build, tests, sanitizers, bits, benchmark.
+#   make gpu        with .venv's Python where that has PyTorch, else with $PYTHON (python3)
+# Prints what passed, what failed and what did not run; exits with 1 where something failed. docs/gpu/README.md
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+out=$PWD/build/gpu
+site=$out/site
+logs=$out/logs
+steps=$out/steps.txt
+
+python=${PYTHON:-python3}
+if [[ -x .venv/bin/python ]] && .venv/bin/python -c 'import torch' 2>/dev/null; then
+  python=$PWD/.venv/bin/python
+fi
+if ! "$python" -c 'import torch' 2>/dev/null; then
+  echo "gpu: $python has no PyTorch. Install one of 2.11 to 2.15, or run make gpu PYTHON=..." >&2
+  exit 1
+fi
+if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
+  echo "gpu: PyTorch ($("$python" -c 'import torch; print(torch.__version__)')) sees no GPU on this machine." >&2
+  echo "gpu: nothing was built, tested or measured." >&2
+  exit 1
+fi
+
+rm -rf "$logs" "$steps"
+mkdir -p "$logs"
+record() { printf '%s\t%s\n' "$1" "$2" >>"$steps"; }
+did_not_run() {
+  echo "-- $1: did NOT run: $2"
+  record "$1" "did NOT run: $2"
+}
+# Runs a command with its output in a log; a pytest or ctest summary becomes part of the outcome.
+step() {
+  local name=$1 log=$logs/${1// /-}.log start=$SECONDS outcome summary
+  shift
+  echo "-- $name ..."
+  if "$@" >"$log" 2>&1; then
+    outcome=passed
+  else
+    outcome="FAILED with exit status $?"
+  fi
+  summary=$(grep -Eo '[0-9]+ (passed|failed)[^=]*|[0-9]+% tests passed.*|ERROR SUMMARY: .*' "$log" | tail -1)
+  record "$name" "$outcome in $((SECONDS - start)) s${summary:+: $summary}"
+  echo "-- $name: $outcome in $((SECONDS - start)) s${summary:+: $summary}"
+  if [[ $outcome != passed ]]; then
+    tail -n 40 "$log"
+  fi
+}
+missing_modules() {
+  "$python" -c 'import importlib.util as u, sys; print(*[m for m in sys.argv[1:] if u.find_spec(m) is None])' "$@"
+}
+have() { command -v "$1" >/dev/null; }
+
+"$python" -c 'import torch; print(f"GPU: {torch.cuda.get_device_name()}, PyTorch {torch.__version__}")'
+missing=$(missing_modules pytest mpmath hypothesis numpy matplotlib)
+echo "Python modules that are missing here: ${missing:-none}"
+
+# As setup.py does, but with nothing of pip and setuptools.
+build() {
+  local torch generator=()
+  torch=$("$python" -c 'import torch; print(torch.__path__[0])')
+  have ninja && generator=(-G Ninja)
+  mkdir -p "$site/torch_elu" && cp -r python/torch_elu/. "$site/torch_elu" &&
+    cmake -S . -B "$out/package" "${generator[@]}" "-DCMAKE_INSTALL_PREFIX=$site/torch_elu" \
+      "-DTorchELU_TORCH_ROOT=$torch" "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" \
+      -DTORCH_ELU_PYTHON=ON -DTORCH_ELU_CUDA=1 &&
+    cmake --build "$out/package" --parallel "$(nproc)" && cmake --install "$out/package"
+}
+TORCH_CUDA_ARCH_LIST=${TORCH_CUDA_ARCH_LIST:-$("$python" -c 'import torch; print("%d.%d+PTX" % torch.cuda.get_device_capability())')}
+export TORCH_CUDA_ARCH_LIST
+for tool in cmake nvcc; do
+  have $tool || export PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:$("$python" -c 'import sysconfig; print(sysconfig.get_path("scripts"))')"
+done
+step build build
+if grep -q '^build.*FAILED' "$steps"; then
+  echo "gpu: without a build nothing else can run" >&2
+  exit 1
+fi
+export PYTHONPATH=$site
+"$python" -m torch_elu
+
+# ctest and the sanitizers need little of the GPU: they run beside pytest and the comparison of bits.
+test_in_cpp() {
+  local prefix libraries
+  prefix="$("$python" -c 'import torch, torch_elu; print(torch_elu.cmake_prefix_path, torch.utils.cmake_prefix_path, sep=";")')"
+  libraries=$("$python" -c 'import glob, torch; root = torch.__path__[0]; print(root + "/lib", *glob.glob(root + "/../nvidia/*/lib"), sep=":")')
+  cmake -S tests -B "$out/tests" "-DCMAKE_PREFIX_PATH=$prefix" \
+    "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" &&
+    cmake --build "$out/tests" --parallel "$(nproc)" &&
+    LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ctest --test-dir "$out/tests" --output-on-failure -j "$(nproc)"
+}
+has_googletest() {
+  mkdir -p "$out/googletest" &&
+    printf 'cmake_minimum_required(VERSION 3.24)\nproject(find CXX)\nfind_package(GTest REQUIRED)\n' >"$out/googletest/CMakeLists.txt" &&
+    cmake -S "$out/googletest" -B "$out/googletest/build" >"$logs/googletest.log" 2>&1
+}
+sanitizers() {
+  local only=() help tool
+  # Only our kernels, by a part of their mangled names: the option's name depends on the version.
+  help=$(compute-sanitizer --help)
+  if grep -q -- --kernel-name <<<"$help"; then
+    only=(--kernel-name kns=torch_elu)
+  elif grep -q -- --kernel-regex <<<"$help"; then
+    only=(--kernel-regex kns=torch_elu)
+  fi
+  for tool in memcheck racecheck initcheck synccheck; do
+    step "compute-sanitizer $tool" timeout 240 compute-sanitizer --tool $tool --error-exitcode 9 "${only[@]}" \
+      "$python" tests/python/cuda_memory.py &
+  done
+  wait
+}
+if has_googletest; then
+  step ctest test_in_cpp &
+else
+  did_not_run ctest "GoogleTest is not installed"
+fi
+if have compute-sanitizer; then
+  sanitizers &
+else
+  did_not_run compute-sanitizer "it is not installed"
+fi
+if [[ " $missing " == *" pytest "* || " $missing " == *" numpy "* ]]; then
+  did_not_run pytest "missing:$(grep -Eo ' (pytest|numpy)' <<<" $missing" | tr -d '\n')"
+else
+  for module in mpmath hypothesis; do
+    [[ " $missing " != *" $module "* ]] || did_not_run "pytest of test_cuda.py" "$module is missing"
+  done
+  step pytest "$python" -m pytest tests/python/test_cuda_code.py tests/python/test_cuda.py tests/python/test_cuda_runtime.py
+  grep -h '^SKIPPED' "$logs/pytest.log"
+fi
+step "bits of GPU and CPU" "$python" tests/python/cuda_bits.py
+tail -n 1 "$logs/bits-of-GPU-and-CPU.log"
+wait
+
+[[ " $missing " != *" matplotlib "* ]] || did_not_run picture "matplotlib is missing"
+step benchmark "$python" -m benchmarks.gpu --output "$out" --steps "$steps"
+sed -n '/^GPU:/,$p' "$logs/benchmark.log"
+
+echo
+echo "After $SECONDS s:"
+column -t -s $'\t' "$steps" 2>/dev/null || cat "$steps"
+if grep -q FAILED "$steps"; then
+  exit 1
+fi
