@@ -115,3 +115,26 @@ def test_errors_that_the_readme_explains_are_in_the_sources(message: str) -> Non
     assert fragments
     for fragment in fragments:
         assert fragment in source
+
+
+COMPATIBILITY = REPOSITORY / "docs" / "compatibility.md"
+
+
+def compatibility_rows() -> list[list[str]]:
+    """The cells of the first table, without its two lines of heading."""
+    table = COMPATIBILITY.read_text().split("\n\n")[2]
+    rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in table.splitlines()]
+    assert rows[0][0] == "feature"
+    return rows[2:]
+
+
+@pytest.mark.parametrize("row", compatibility_rows(), ids=lambda row: row[0])
+def test_each_feature_names_the_test_files_that_show_it(row: list[str]) -> None:
+    _, works, files, _ = row
+    assert works
+    named = re.findall(r"`(tests/[\w./]+)`", files)
+    assert named
+    for name in named:
+        path = REPOSITORY / name
+        assert path.is_file(), name
+        assert path.suffix != ".py" or "def test_" in path.read_text(), name

@@ -1,4 +1,4 @@
-"""torch.onnx.export writes ONNX's own Elu, Selu and Celu, which onnxruntime runs.
+"""torch.onnx.export, both of it, writes ONNX's own Elu, Selu and Celu, which onnxruntime runs.
 
 onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
 the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
@@ -7,6 +7,7 @@ export to is the same node, hence the same bits.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 
@@ -199,6 +200,30 @@ def test_other_dtypes_run_in_onnxruntime(name: str, dtype: torch.dtype, opset: i
     # ONNX holds the nodes' numbers in float32, and onnxruntime has no node in float64.
     assert "Where" in names if dtype == torch.float64 else names == [node]
     assert steps(run(model, x), x, c, dtype) <= 2
+
+
+@parametrize_exported
+@pytest.mark.parametrize("opset", [11, 18])
+def test_the_exporter_of_torchscript_writes_the_same_nodes(
+    ours: Function,
+    theirs: Function | None,
+    c: Coefficients,
+    node: str,
+    attributes: Attributes,
+    opset: int,
+) -> None:
+    x, file = inputs(), io.BytesIO()
+    torch.onnx.export(Calls(ours), (x,), file, dynamo=False, opset_version=opset)
+    model = onnx.load_from_string(file.getvalue())
+    onnx.checker.check_model(model)
+    found = [n for n in nodes(model) if n[0] not in ("Constant", "Mul", "Identity")]
+    if node == "Celu" and opset < 12:  # which did not have it
+        assert ("Exp", {}) in found
+    else:
+        ((name, numbers),) = found
+        assert name == node
+        assert numbers == pytest.approx(attributes, rel=1e-7)
+    assert steps(run(model, x), x, c, torch.float32) <= (2 if len(found) == 1 else 4)
 
 
 def test_the_translation_table_serves_where_onnxscript_was_not_told(
