@@ -5,7 +5,6 @@ What stands in a function that begins with "on_" runs in both processes.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,14 +141,20 @@ def on_fully_shard(mesh: DeviceMesh) -> None:
     assert sum(count.values()) > 0
 
 
+# The activations between get and give tensors that are spread over the mesh.
+PLAN = {
+    "0": ColwiseParallel(use_local_output=False),
+    "2": RowwiseParallel(),
+    "4": ColwiseParallel(use_local_output=False),
+    "6": RowwiseParallel(),
+}
+
+
 def on_tensor_parallel(mesh: DeviceMesh) -> None:
     x, y = data()
-    # The activations between get and give tensors that are spread over the mesh.
-    columns = functools.partial(ColwiseParallel, use_local_output=False)
-    plan = {"0": columns(), "2": RowwiseParallel(), "4": columns(), "6": RowwiseParallel()}
 
     def parallel(package: object) -> tuple[nn.Module, dict[object, int]]:
-        model = parallelize_module(network(package), mesh, plan)
+        model = parallelize_module(network(package), mesh, PLAN)
         return model, train_and_count(model, x, y)
 
     (model, count), (_, expected) = parallel(torch_elu), parallel(nn)
@@ -159,8 +164,17 @@ def on_tensor_parallel(mesh: DeviceMesh) -> None:
     assert set(count.values()) - {0} == {3}
 
 
+def on_compiled_tensor_parallel(mesh: DeviceMesh) -> None:
+    x, y = data()
+    model = parallelize_module(network(), mesh, PLAN)
+    train(torch.compile(model, backend="aot_eager", fullgraph=True), x, y)
+    assert_same_parameters(model, trained_in_one_process(x, y))
+
+
 @pytest.mark.parametrize(
-    "function", [on_ddp, on_fully_shard, on_tensor_parallel], ids=lambda function: function.__name__
+    "function",
+    [on_ddp, on_fully_shard, on_tensor_parallel, on_compiled_tensor_parallel],
+    ids=lambda function: function.__name__,
 )
 def test_two_processes_train_as_one(
     function: Callable[[DeviceMesh], None],
@@ -228,7 +242,12 @@ def outcome(call: Call, x: DTensor, grad: DTensor) -> tuple[object, ...] | type[
     return result.placements, counts, result.full_tensor()
 
 
-def on_every_placement(name: str, mesh: DeviceMesh) -> None:
+def on_every_placement(mesh: DeviceMesh) -> None:
+    for name in CALLS:
+        compare_on_every_placement(name, mesh)
+
+
+def compare_on_every_placement(name: str, mesh: DeviceMesh) -> None:
     ours, theirs = CALLS[name]
     placements = [Replicate(), Shard(0), Shard(1), Partial()]
     for shape in ((4, 6), (3, 5)):
@@ -254,8 +273,7 @@ def on_every_placement(name: str, mesh: DeviceMesh) -> None:
                     torch.testing.assert_close(result[2], local, msg=case)
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_an_operator_places_and_communicates_as_pytorchs(
-    name: str, in_two_processes: Callable[[Callable[[DeviceMesh], None]], None]
+def test_every_operator_places_and_communicates_as_pytorchs(
+    in_two_processes: Callable[[Callable[[DeviceMesh], None]], None],
 ) -> None:
-    in_two_processes(functools.partial(on_every_placement, name))
+    in_two_processes(on_every_placement)
