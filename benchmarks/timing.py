@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
+from .turns import in_turn
+
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -151,11 +153,10 @@ def measure_case(case: Case, effort: Effort, clock: str, pinned: Pinned) -> dict
         contenders.append(timed)
     samples: dict[str, Samples] = {timed.contender.name: Samples() for timed in contenders}
     start = time.perf_counter()
-    for number in range(effort.rounds):
+    for number, turns in enumerate(in_turn(contenders, effort.rounds)):
         if number >= 2 and time.perf_counter() - start > effort.case_seconds:
             break
-        first = number % len(contenders)
-        for timed in contenders[first:] + contenders[:first]:
+        for timed in turns:
             pinned.use(timed.contender.threads)
             samples[timed.contender.name].append(timed.block() * 1e9 / case.amount)
     pinned.use(1)

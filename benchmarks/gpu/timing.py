@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..turns import in_turn
+
 Run = Callable[[], object]
 
 
@@ -59,9 +61,8 @@ def time_on_gpu(contenders: dict[str, Run], rounds: int, flush: Run) -> dict[str
     torch.cuda.synchronize()
     names = list(contenders)
     events: dict[str, list[tuple[torch.cuda.Event, torch.cuda.Event]]] = {n: [] for n in names}
-    for number in range(rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    for turns in in_turn(names, rounds):
+        for name in turns:
             before, behind = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             flush()
             before.record()
@@ -82,9 +83,8 @@ def time_on_cpu(contenders: dict[str, Run], rounds: int, repeats: int) -> dict[s
             run()
     names = list(contenders)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    for turns in in_turn(names, rounds):
+        for name in turns:
             run = contenders[name]
             torch.cuda.synchronize()
             start = time.perf_counter()
@@ -104,9 +104,8 @@ def time_until_done(
             run()
     names = list(contenders)
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in range(rounds):
-        first = number % len(names)
-        for name in names[first:] + names[:first]:
+    for turns in in_turn(names, rounds):
+        for name in turns:
             torch.cuda.synchronize()
             start = time.perf_counter()
             for _ in range(repeats):

@@ -153,28 +153,27 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
     return elu_backward_cpu(*expanded_grad_output, alpha, scale, input_scale, is_result, *expanded);
   }
   at::Tensor grad_input;
-  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
-                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
-                     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
-                     grad_input = empty_output_cpu(self_or_result);
-                     if (self_or_result.numel() <= kGrainSize &&
-                         is_one_run(grad_input, self_or_result) &&
-                         is_one_run(grad_input, grad_output)) {
-                       const auto kernel =
-                           is_result ? kernels.backward_from_result : kernels.backward_from_input;
-                       kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
-                              static_cast<const T*>(grad_output.const_data_ptr()), 1,
-                              static_cast<const T*>(self_or_result.const_data_ptr()), 1,
-                              self_or_result.numel(), c, cpu::Store::cached);
-                       return;
-                     }
-                     auto iter = at::TensorIteratorConfig()
-                                     .add_output(grad_input)
-                                     .add_const_input(grad_output)
-                                     .add_const_input(self_or_result)
-                                     .build();
-                     backward(kernels, iter, c, is_result);
-                   });
+  with_kernels_for(
+      self_or_result.scalar_type(), "elu_backward",
+      [&]<typename T>(const cpu::Kernels<T>& kernels) {
+        const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+        grad_input = empty_output_cpu(self_or_result);
+        if (is_small_run(grad_input, self_or_result) && is_one_run(grad_input, grad_output)) {
+          const auto kernel =
+              is_result ? kernels.backward_from_result : kernels.backward_from_input;
+          kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
+                 static_cast<const T*>(grad_output.const_data_ptr()), 1,
+                 static_cast<const T*>(self_or_result.const_data_ptr()), 1, self_or_result.numel(),
+                 c, cpu::Store::cached);
+          return;
+        }
+        auto iter = at::TensorIteratorConfig()
+                        .add_output(grad_input)
+                        .add_const_input(grad_output)
+                        .add_const_input(self_or_result)
+                        .build();
+        backward(kernels, iter, c, is_result);
+      });
   return grad_input;
 }
 
