@@ -74,6 +74,9 @@ struct Saved {
 };
 
 Saved load(AutogradContext* ctx) {
+  if (ctx->saved_data.empty()) {
+    return {ctx->get_saved_variables(), {1, 1, 1}, /*is_result=*/false};
+  }
   const auto coefficient = [&](const char* name) {
     const auto found = ctx->saved_data.find(name);
     return found == ctx->saved_data.end() ? at::Scalar(1) : found->second.toScalar();
