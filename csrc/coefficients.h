@@ -28,6 +28,7 @@ struct Constants<float> {
   static constexpr float lift = 0x1p+90f;
   static constexpr float shift = 0x1.8p+23f;  // the nine lowest bits are zero
   static constexpr bool r_is_rounded_last = false;
+  static constexpr bool subtracts_by_fma = false;
 
   // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: behind, every result is
   // an end.
@@ -56,6 +57,7 @@ struct Constants<double> {
   static constexpr double lift = 0x1p+128;
   static constexpr double shift = 0x1.8p+52;
   static constexpr bool r_is_rounded_last = true;
+  static constexpr bool subtracts_by_fma = false;
 
   static constexpr double extreme_saturates = 2200;
   static constexpr double straight = 0x1p-60;
@@ -82,6 +84,8 @@ struct Constants<double> {
 template <>
 struct Constants<Float16> : Constants<float> {
   static constexpr bool takes_step_low = false;
+  // Conversions keep the adders of a Zen 4 core busy: 0.197 ns an element, was 0.212.
+  static constexpr bool subtracts_by_fma = true;
   static constexpr int terms = 4;
   static constexpr double polynomial[terms] = {0x1.00006p-1, 0x1.556e9ep-3, 0x1.5653p-5,
                                                0x1.02b8fap-7};

@@ -30,13 +30,20 @@ struct Reduced {
   V exact, low;  // r before it was rounded, in two parts
 };
 
+// a - b. A fused multiply-add gives the same bits, on other units of the processor.
+template <typename T, typename V>
+TORCH_ELU_INLINE V difference(V a, number_t<V> b) {
+  if constexpr (Constants<T>::subtracts_by_fma) return fma(a, V(1), V(-b));
+  return a - V(b);
+}
+
 template <bool takes_step_low, typename V, typename T>
 TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const Coefficients<T>& k) {
   using C = Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
   // integer.
   const V shifted_n = fma(x, V(k.steps_per_one), V(C::shift));
-  const V n = shifted_n - V(C::shift);
+  const V n = difference<T>(shifted_n, C::shift);
   const V exact = fma(n, V(-step.high), x);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
   V q = V(k.polynomial[C::terms - 1]);
@@ -99,7 +106,7 @@ TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& k) {
   const V kept = at_least(at_most(x, V(0)), V(k.value_saturates));
   const auto reduced = reduce<takes_step_low>(kept, k.value_step, k);
   const V power = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
-  return at_least(x, fma(p_of<T>(reduced), power, power - V(1)));
+  return at_least(x, fma(p_of<T>(reduced), power, difference<T>(power, 1)));
 }
 
 template <typename V, typename T>
