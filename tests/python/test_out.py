@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch_elu  # noqa: F401
 from references import Coefficients, exact_value
 from torch import Tensor
 
@@ -103,15 +104,17 @@ def test_an_empty_out_takes_the_memory_format_of_the_input(
     assert out.stride() == expected.stride()
 
 
-def test_resizing_an_out_that_holds_something_warns_as_pytorch_does() -> None:
-    messages = []
+def test_resizing_an_out_that_holds_something_warns_as_pytorch_does(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    message = "was resized since it had shape [7], which does not match the required output shape"
     for elu in IMPLEMENTATIONS.values():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             elu(make_input(), out=torch.empty(7))
-        messages.append([str(warning.message).splitlines()[0] for warning in caught])
-    assert len(messages[0]) == 1
-    assert messages[0] == messages[1]
+        # PyTorch 2.11 prints the warnings of torch.ops, later ones hand them to Python.
+        said = [capfd.readouterr().err, *(str(warning.message) for warning in caught)]
+        assert sum(message in text for text in said) == 1
 
 
 def test_an_input_that_requires_grad_is_refused_but_not_under_no_grad() -> None:
