@@ -6,6 +6,7 @@
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
+# make memory  the peak memory of training, with its table, JSON and pictures in build/memory
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
@@ -38,7 +39,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench gpu exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench memory gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -78,6 +79,9 @@ models: build
 
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench
+
+memory: build
+	$(BIN)/python -m benchmarks.memory --output $(BUILD)/memory
 
 # With the PyTorch at hand, in .venv or beside $(PYTHON), and without a network: it sets up nothing.
 gpu:
