@@ -6,6 +6,9 @@
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
+# make memory  the peak memory of training, with its table, JSON and pictures in build/memory
+# make docs    the documentation site, in build/docs; a warning is an error
+# make wheel   a wheel for the PyTorch in .venv, in build/wheel, and a check of what is in it
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
@@ -38,7 +41,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench gpu exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench memory docs wheel gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -78,6 +81,18 @@ models: build
 
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench
+
+memory: build
+	$(BIN)/python -m benchmarks.memory --output $(BUILD)/memory
+
+docs: build
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs $(BUILD)/docs
+
+wheel: build
+	rm -rf $(BUILD)/wheel
+	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(BUILD)/wheel .
+	$(BIN)/python tools/check_wheel.py $(BUILD)/wheel/*.whl
 
 # With the PyTorch at hand, in .venv or beside $(PYTHON), and without a network: it sets up nothing.
 gpu:

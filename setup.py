@@ -39,6 +39,18 @@ def torch_minor() -> str:
     return match[0]
 
 
+def check_compiler() -> None:
+    """Says what to install where CMake would find no C++ compiler."""
+    given = os.environ.get("CXX")
+    names = [given.split()[0]] if given else ["c++", "g++", "clang++", "CC", "icpx"]
+    if not any(map(shutil.which, names)):
+        sys.exit(
+            "torch_elu needs a C++20 compiler (g++ 11, clang 14 or newer) to build, "
+            + (f"and CXX={given} is not found: " if given else "and none is found: ")
+            + "install one, as with `apt install g++`, or set CXX to its path."
+        )
+
+
 class CMakeBuild(build_ext):
     """Configures, builds and installs with CMake into the package's folder."""
 
@@ -47,6 +59,7 @@ class CMakeBuild(build_ext):
         cmake = shutil.which("cmake")
         if cmake is None:
             sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")
+        check_compiler()
         package = Path(self.get_ext_fullpath(ext.name)).parent.resolve()
         # Objects of another PyTorch must not be taken for up to date.
         default = Path(self.build_temp) / f"torch-{torch.__version__}"
@@ -64,9 +77,12 @@ class CMakeBuild(build_ext):
         ]
         if shutil.which("ninja") is not None:
             configure.append("-GNinja")
-        subprocess.run(configure, check=True)
+        if subprocess.run(configure, check=False).returncode != 0:
+            sys.exit("torch_elu: CMake could not configure the build; its messages above say why.")
         jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
-        subprocess.run([cmake, "--build", str(build), "--parallel", jobs], check=True)
+        compiled = subprocess.run([cmake, "--build", str(build), "--parallel", jobs], check=False)
+        if compiled.returncode != 0:
+            sys.exit("torch_elu could not be compiled; the compiler's messages above say why.")
         for installed in ("include", "lib", "share"):  # of an earlier build
             shutil.rmtree(package / installed, ignore_errors=True)
         subprocess.run([cmake, "--install", str(build)], check=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-import timeit
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,24 +13,11 @@ from statistics import median
 from typing import NamedTuple
 
 import torch
+from torch_elu._timing import Contender as Contender  # what cases are made of
+from torch_elu._timing import Timed, time_in_turn
 from tqdm import tqdm
 
-from .turns import in_turn
-
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-
-
-@dataclass(frozen=True)
-class Contender:
-    """What is timed: a statement as for timeit, the names in it, the threads it may use, and how
-    often it does the work.
-    """
-
-    name: str
-    statement: str
-    names: dict[str, object]
-    threads: int = 1
-    repeats: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,45 +109,23 @@ class Pinned:
             os.sched_setaffinity(int(thread), {self.cpus[worker % len(self.cpus)]})
 
 
-@dataclass
-class Timed:
-    """A contender with the number of executions that fill a block."""
-
-    contender: Contender
-    timer: timeit.Timer
-    number: int = 1
-
-    def block(self) -> float:
-        """Seconds for doing the work once, after a time that brings the caches back."""
-        if self.number > 1:
-            self.timer.timeit(1)
-        return self.timer.timeit(self.number) / self.number / self.contender.repeats
-
-
 def measure_case(case: Case, effort: Effort, clock: str, pinned: Pinned) -> dict[str, Samples]:
     """One pass: block by block in turn, starting with another contender in each round."""
-    contenders = []
-    for contender in case.build():
-        # Time on the CPU adds up over threads.
-        timer = CLOCKS[clock if contender.threads == 1 else "wall"]
-        timed = Timed(
-            contender, timeit.Timer(contender.statement, timer=timer, globals=contender.names)
+    contenders = [
+        Timed(
+            contender,
+            # Time on the CPU adds up over threads.
+            CLOCKS[clock if contender.threads == 1 else "wall"],
+            before_block=functools.partial(pinned.use, contender.threads),
         )
-        pinned.use(contender.threads)
-        timed.block()
-        seconds = max(timed.block(), 1e-7) * contender.repeats
-        timed.number = max(1, round(effort.block_seconds / seconds))
-        contenders.append(timed)
-    samples: dict[str, Samples] = {timed.contender.name: Samples() for timed in contenders}
-    start = time.perf_counter()
-    for number, turns in enumerate(in_turn(contenders, effort.rounds)):
-        if number >= 2 and time.perf_counter() - start > effort.case_seconds:
-            break
-        for timed in turns:
-            pinned.use(timed.contender.threads)
-            samples[timed.contender.name].append(timed.block() * 1e9 / case.amount)
+        for contender in case.build()
+    ]
+    times = time_in_turn(contenders, effort.rounds, effort.block_seconds, effort.case_seconds)
     pinned.use(1)
-    return samples
+    return {
+        name: Samples(seconds * 1e9 / case.amount for seconds in of_contender)
+        for name, of_contender in times.items()
+    }
 
 
 def measure(cases: Iterable[Case], effort: Effort, clock: str, pinned: Pinned) -> Results:

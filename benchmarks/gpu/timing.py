@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-
-from ..turns import in_turn
+from torch_elu._timing import in_turn
 
 Run = Callable[[], object]
 

@@ -1,12 +1,14 @@
-"""``python -m torch_elu``: what a bug report needs."""
+"""``python -m torch_elu``: what a bug report needs; ``bench`` and ``check`` do as they say."""
 
 from __future__ import annotations
 
+import argparse
 import platform
+import sys
 
 import torch
 
-from . import _build_info, library_path
+from . import _bench, _build_info, _check, library_path
 
 
 def report() -> str:
@@ -38,5 +40,46 @@ def report() -> str:
     return "\n".join(f"{name + ':':<{width + 1}} {value}" for name, value in lines.items())
 
 
-if __name__ == "__main__":
+def bench(seconds: float) -> int:
+    """Prints the table row by row."""
+    for line in _bench.table(seconds):
+        print(line, flush=True)
+    return 0
+
+
+def check() -> int:
+    """Prints a line for each check; 1 if one failed."""
+    failed = 0
+    for status, name, found in _check.results():
+        print(f"{status:7}  {name:15}  {found}", flush=True)
+        failed += status == "FAILED"
+    if failed:
+        print(f"\n{failed} of {len(_check.CHECKS)} checks failed. For a bug report:\n\n{report()}")
+    return int(failed > 0)
+
+
+def main() -> int:
+    """Reads the command line, and returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m torch_elu", description="Without a command: prints what a bug report needs."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    timing = commands.add_parser("bench", help="the speed of this elu and of PyTorch's, here")
+    timing.add_argument(
+        "--seconds", type=float, default=18, help="how long to measure (%(default)s)"
+    )
+    timing.add_argument("--threads", type=int, help="CPU threads (those that PyTorch takes)")
+    commands.add_parser("check", help="whether this installation does what it should")
+    arguments = parser.parse_args()
+    if arguments.command == "bench":
+        if arguments.threads is not None:
+            torch.set_num_threads(arguments.threads)
+        return bench(arguments.seconds)
+    if arguments.command == "check":
+        return check()
     print(report())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

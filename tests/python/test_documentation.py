@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -50,10 +51,10 @@ def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> N
         assert "inplace: " in documentation
 
 
-def fenced_blocks(language: str) -> Iterator[tuple[int, str]]:
+def fenced_blocks(language: str, page: Path = README) -> Iterator[tuple[int, str]]:
     """The first line's number and the text of each block in that language."""
     opened, first, block = None, 0, []
-    for number, line in enumerate(README.read_text().splitlines(), start=1):
+    for number, line in enumerate(page.read_text().splitlines(), start=1):
         if not line.startswith("```"):
             block.append(line)
         elif opened is None:
@@ -73,6 +74,57 @@ def test_python_in_the_readme_runs_as_it_stands(
     line: int, code: str, run_python: RunPython
 ) -> None:
     run_python("-W", "ignore", "-c", code)
+
+
+PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "code"),
+    [(page.stem, line, code) for page in PAGES for line, code in fenced_blocks("python", page)],
+    ids=lambda value: str(value) if not isinstance(value, str) or len(value) < 20 else "",
+)
+def test_python_on_the_pages_runs_as_it_stands(
+    page: str, line: int, code: str, run_python: RunPython
+) -> None:
+    run_python("-W", "ignore", "-c", code)
+
+
+def commands() -> list[str]:
+    """Every line of the console blocks, without its comment and what it sets beforehand."""
+    blocks = [code for page in [README, *PAGES] for _, code in fenced_blocks("console", page)]
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return sorted({line for line in lines if line})
+
+
+# Run by other tests, or what the installation under test came from.
+RUN_ELSEWHERE = {
+    "python -m torch_elu check": "test_commands.py",
+    "python -m torch_elu bench": "test_commands.py",
+    "pip install cmake ninja setuptools": "",
+    "pip install --no-build-isolation .": "test_packaging.py",
+    "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
+    "print(torch_elu.cmake_prefix_path)')\"": "test_readme_app.py",
+    "cmake --build build": "test_readme_app.py",
+    "build/app": "test_readme_app.py",
+    "cuobjdump -res-usage -arch sm_90 libtorch_elu.so": "test_cuda_code.py",
+    "cuobjdump -sass -arch sm_90 libtorch_elu.so": "test_cuda_code.py",
+}
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_of_the_pages_can_be_run(command: str, run_python: RunPython) -> None:
+    if command in RUN_ELSEWHERE:
+        test = RUN_ELSEWHERE[command]
+        assert not test or (Path(__file__).parent / test).is_file()
+    elif command.startswith("make "):
+        targets = re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+        assert command.split()[1] in targets
+    else:  # with a smaller tensor
+        words = shlex.split(command.replace("-n 5", "-n 1 -r 1").replace("1 << 24", "1 << 10"))
+        start = words.index("python")
+        environment = dict(word.split("=", 1) for word in words[:start])
+        run_python(*words[start + 1 :], **environment)
 
 
 def test_the_readme_has_python_cpp_and_console_blocks() -> None:

@@ -1,0 +1,138 @@
+"""``python -m torch_elu check`` and ``bench``: what they print, and that a fault is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch_elu
+from conftest import RunPython
+from torch_elu import __main__, _bench, _check, _timing
+
+Function = Callable[..., Any]
+
+
+def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython) -> None:
+    printed = run_python("-m", "torch_elu", "check").stdout.splitlines()
+    names = [re.split(r"  +", line)[1] for line in printed]
+    assert names == list(_check.CHECKS)
+    assert {line.split()[0] for line in printed} <= {"ok", "skipped"}
+    assert not [line for line in printed if line.startswith("skipped") and "CUDA" not in line]
+
+
+def test_a_fault_is_named_and_is_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> str:
+        raise RuntimeError("it is broken")
+
+    monkeypatch.setattr(_check, "CHECKS", {"right": lambda: "fine", "wrong": broken})
+    assert __main__.check() == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"^ok +right +fine$", printed, re.MULTILINE)
+    assert re.search(r"^FAILED +wrong +RuntimeError: it is broken$", printed, re.MULTILINE)
+    assert "1 of 2 checks failed" in printed
+    assert "built with compiler" in printed  # what a bug report needs
+
+
+def off_by_two_ulps(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    y = torch_elu.elu(x, *arguments)
+    return y.nextafter(y + 1).nextafter(y + 1)
+
+
+def wrong_gradient(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x.detach(), *arguments) + x - x.detach()
+
+
+def plus_zero(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments) + 0.0
+
+
+class Nothing:
+    """In place of override_aten: changes no kernel."""
+
+    def __enter__(self) -> None:
+        """No context."""
+
+    def __exit__(self, *_: object) -> None:
+        """No context."""
+
+
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
+    "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by_two_ulps}),
+    "gradient": ("autograd", {"elu": wrong_gradient}),
+    "script": ("TorchScript", {"elu": plus_zero}),
+    "compiled": ("torch.compile", {"expect_same_bits": None}),
+    "no conversion": ("existing models", {"convert": lambda model: model}),
+    "no override": ("existing models", {"override_aten": Nothing}),
+    "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
+    "no CMake package": ("C++", {"cmake_prefix_path": "/elsewhere"}),
+}
+
+
+@pytest.mark.parametrize(("check", "faults"), FAULTS.values(), ids=FAULTS.keys())
+def test_each_check_can_fail(
+    check: str, faults: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_check, "CHECKS", {check: _check.CHECKS[check]})
+    assert [status for status, _, _ in _check.results()] == ["ok"]
+    for name, fault in faults.items():
+        monkeypatch.setattr(_check, name, fault)
+    assert [status for status, _, _ in _check.results()] == ["FAILED"]
+
+
+@pytest.mark.parametrize("dtype", _check.DTYPES, ids=str)
+def test_check_compares_with_values_of_another_source(dtype: torch.dtype) -> None:
+    """A function that cancels near 0 is found out in every dtype."""
+    x = _check.inputs(dtype)
+    _check.expect_values(x, torch_elu.elu(x))
+    with pytest.raises(RuntimeError, match="gives"):
+        _check.expect_values(x, torch.where(x > 0, x, x.exp() - 1))
+
+
+def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
+    command = ("-m", "torch_elu", "bench", "--seconds", "0.5", "--threads", "1")
+    printed = run_python(*command).stdout
+    assert "CPU threads: 1," in printed
+    rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines() if line[:1] == "|"]
+    header, _, *body = rows
+    assert header[-3:] == ["torch_elu.elu, us", "F.elu, us", "speedup"]
+    assert len(body) == len(_bench.CPU_ROWS) + len(_bench.CUDA_ROWS) * torch.cuda.is_available()
+    for row in body:
+        ours, pytorch, speedup = map(float, row[-3:])
+        assert ours > 0
+        assert speedup == pytest.approx(pytorch / ours, rel=0.02, abs=0.01)
+
+
+def test_bench_calls_what_its_columns_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: dict[str, set[tuple[int, torch.dtype]]] = {name: set() for name in _bench.FUNCTIONS}
+
+    def recording(name: str, function: Function) -> Function:
+        def call(x: torch.Tensor, **options: bool) -> Any:
+            called[name].add((x.numel(), x.dtype))
+            return function(x, **options)
+
+        return call
+
+    recorded = {name: recording(name, function) for name, function in _bench.FUNCTIONS.items()}
+    assert list(_bench.FUNCTIONS.values()) == [torch_elu.elu, torch.nn.functional.elu]
+    monkeypatch.setattr(_bench, "FUNCTIONS", recorded)
+    for statement in (_bench.FORWARD, _bench.TRAINING, _bench.IN_PLACE):
+        times = _bench.measure(_bench.Row(statement, 100, torch.float64), seconds=0.01)
+        assert times.keys() == recorded.keys()
+    assert set(map(frozenset, called.values())) == {frozenset({(100, torch.float64)})}
+
+
+def test_contenders_take_turns_and_each_begins_a_round() -> None:
+    order: list[str] = []
+    contenders = [
+        _timing.Timed(_timing.Contender(name, "order.append(name)", {"order": order, "name": name}))
+        for name in "abc"
+    ]
+    samples = _timing.time_in_turn(contenders, rounds=3, block_seconds=0, seconds=60)
+    assert {name: len(times) for name, times in samples.items()} == dict.fromkeys("abc", 3)
+    assert "".join(order) == "aabbcc" + "abc" + "bca" + "cab"

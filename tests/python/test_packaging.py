@@ -1,0 +1,156 @@
+"""Installing without what is needed says so; a wheel with a fault is found out."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch_elu
+
+
+@pytest.fixture
+def source(repository: Path, tmp_path: Path) -> Path:
+    """What an installation takes, apart from the repository, where it would leave build files."""
+    copy = tmp_path / "source"
+    copy.mkdir()
+    for name in ("setup.py", "pyproject.toml", "version.txt", "README.md", "LICENSE"):
+        shutil.copy(repository / name, copy)
+    for name in ("CMakeLists.txt", "MANIFEST.in", "CHANGELOG.md"):
+        shutil.copy(repository / name, copy)
+    for name in ("cmake", "csrc"):
+        shutil.copytree(repository / name, copy / name)
+    shutil.copytree(
+        repository / "python",
+        copy / "python",
+        ignore=shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info"),
+    )
+    return copy
+
+
+def install(source: Path, **environment: str) -> str:
+    command = ["-m", "pip", "install", "--no-build-isolation", "--no-deps", "--no-index", "."]
+    result = subprocess.run(
+        [sys.executable, *command, f"--target={source / 'target'}"],
+        cwd=source,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode != 0
+    return result.stdout + result.stderr
+
+
+def test_without_pytorch_the_installation_says_what_to_run(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "torch.py").write_text("raise ImportError('no torch here')")
+    printed = install(source, PYTHONPATH=str(tmp_path / "shadow"))
+    assert "and none is installed here. Run `pip install torch`" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CXX": ""}, "and none is found: install one, as with `apt install g++`"),
+        ({"CXX": "no-such-compiler -O1"}, "and CXX=no-such-compiler -O1 is not found: install one"),
+    ],
+    ids=["none", "CXX names none"],
+)
+def test_without_a_compiler_the_installation_says_what_to_install(
+    environment: dict[str, str], message: str, source: Path, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    cmake = shutil.which(
+        "cmake", path=sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"]
+    )
+    assert cmake is not None
+    (tools / "cmake").symlink_to(cmake)
+    printed = install(source, PATH=str(tools), **environment)
+    assert message in printed
+    assert "C++20 compiler (g++ 11, clang 14 or newer)" in printed
+
+
+@pytest.fixture
+def check_wheel(repository: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "check_wheel", repository / "tools" / "check_wheel.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def wheel_of(
+    folder: Path,
+    files: dict[str, bytes] | None = None,
+    without: str = "",
+    tag: str = "linux_x86_64",
+) -> Path:
+    """The installed package as a wheel, with other files and without one."""
+    package = Path(torch_elu.__file__).parent
+    contents = {
+        str(path.relative_to(package.parent)): path.read_bytes()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    contents["torch_elu-0.1.0.dist-info/METADATA"] = (
+        b"Name: torch_elu\nRequires-Dist: torch==2.15.*\n"
+    )
+    contents.pop(without, None)
+    wheel = folder / f"torch_elu-0.1.0-py3-none-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in {**contents, **(files or {})}.items():
+            archive.writestr(name, content)
+    return wheel
+
+
+def test_the_package_as_it_is_makes_a_good_wheel(tmp_path: Path, check_wheel: ModuleType) -> None:
+    assert check_wheel.check(wheel_of(tmp_path)) == []
+
+
+def test_a_wheel_with_a_fault_is_found_out(tmp_path: Path, check_wheel: ModuleType) -> None:
+    library = Path(torch_elu.library_path).read_bytes()
+    torch_bundled = {"torch_elu/lib/libtorch_cpu.so": library}
+    assert "is bundled" in check_wheel.check(wheel_of(tmp_path, torch_bundled))[0]
+    header = "torch_elu/include/torch_elu/torch_elu.h"
+    assert check_wheel.check(wheel_of(tmp_path, without=header)) == [f"{header} is missing"]
+    other = {"torch_elu/lib/libtorch_elu.so": library.replace(b"libc10.so", b"libqwe.so")}
+    assert any("needs libqwe.so" in fault for fault in check_wheel.check(wheel_of(tmp_path, other)))
+    elsewhere = {"torch_elu/lib/libtorch_elu.so": library.replace(b"$ORIGIN", b"/origin")}
+    assert any("/origin" in fault for fault in check_wheel.check(wheel_of(tmp_path, elsewhere)))
+    unbound = {"torch_elu-0.1.0.dist-info/METADATA": b"Name: torch_elu\nRequires-Dist: torch\n"}
+    assert any(
+        "requires ['torch']" in fault for fault in check_wheel.check(wheel_of(tmp_path, unbound))
+    )
+    old = wheel_of(tmp_path, tag="manylinux_2_5_x86_64")
+    assert any("promises glibc 2.5" in fault for fault in check_wheel.check(old))
+
+
+def test_every_make_target_of_the_workflow_exists(repository: Path) -> None:
+    workflow = (repository / ".github" / "workflows" / "build.yml").read_text()
+    targets = re.findall(r"make (\w+)", workflow)
+    assert {"test", "lint", "docs", "wheel"} <= set(targets)
+    makefile = (repository / "Makefile").read_text()
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_citation_names_version_and_papers(repository: Path) -> None:
+    citation = (repository / "CITATION.cff").read_text()
+    assert f"\nversion: {torch_elu.__version__}\n" in citation
+    assert "arXiv:1511.07289" in citation
+    assert "arXiv:1706.02515" in citation
