@@ -144,6 +144,7 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     map_contiguous<Lanes>(function, store, out, n, inputs.data...);
     return;
   }
+  if (n == 0) return;  // not even the one element of an expanded input is there
   T result[block];
   if ((... && (inputs.stride == 0))) {  // expanded: one result, many times
     map_few<Lanes>(function, result, 1, inputs.data...);
