@@ -4,6 +4,9 @@
 # make lint    ruff, mypy, clang-format, clang-tidy on the library
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
+# make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+# make valgrind  the bounds of the bare kernels under valgrind
+# make fuzz    the operators under libFuzzer (clang) for FUZZ_SECONDS
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
@@ -90,6 +93,22 @@ exhaustive: build
 
 arm:
 	tools/arm.sh $(BUILD)/arm
+
+# Robustness: docs/reliability.md has what these found.
+.PHONY: sanitize valgrind fuzz
+FUZZ_SECONDS ?= 60
+
+sanitize: build
+	tools/sanitize.sh address $(BUILD)/address
+	tools/sanitize.sh thread $(BUILD)/thread
+
+# valgrind hides AVX-512 from the program: baseline and AVX2 run, and AVX-512 as SIMDe emulates it, where that is installed.
+valgrind: ctest
+	valgrind --quiet --error-exitcode=1 $(BUILD)/tests/kernels_test --gtest_filter='KernelBounds*'
+	if [[ -x $(BUILD)/tests/emulated_avx512_test ]]; then valgrind --quiet --error-exitcode=1 $(BUILD)/tests/emulated_avx512_test --gtest_filter='KernelBounds*'; fi
+
+fuzz: build
+	tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 # The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
 # the consumer project on it. nvcc is hidden by a PATH of its own.
