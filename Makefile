@@ -1,7 +1,7 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
-# make lint    ruff, mypy, clang-format, clang-tidy on the library
+# make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
@@ -123,7 +123,7 @@ test-without-cuda: build
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
-lint: build tidy
+lint: build tidy cppcheck
 	ruff check .
 	ruff format --check .
 	mypy
@@ -132,6 +132,16 @@ lint: build tidy
 # Most of the time that lint takes.
 tidy: build
 	tools/clang-tidy.sh $(BUILD)/package
+
+# Where it is installed (Debian: cppcheck). It takes a call for a variable's declaration (shadowFunction), cannot read
+# GoogleTest's typed tests, which are left out, and a plain loop is no worse than std::transform.
+.PHONY: cppcheck
+cppcheck:
+	if command -v cppcheck >/dev/null; then \
+	  cppcheck --quiet --error-exitcode=1 --std=c++20 --language=c++ --enable=warning,performance,portability,style \
+	    --suppress=missingIncludeSystem --suppress=shadowFunction --suppress=useStlAlgorithm \
+	    -I csrc -I csrc/include csrc examples benchmarks tests/consumer tests/fuzz; \
+	else echo 'cppcheck is not installed: left out'; fi
 
 format:
 	ruff check --fix .
