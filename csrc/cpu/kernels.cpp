@@ -39,6 +39,7 @@ struct Input {
   std::ptrdiff_t stride;
   T buffer[block];
 
+  // cppcheck-suppress uninitMemberVar ; what is read of the buffer is written first
   Input(const T* data, std::ptrdiff_t stride) : data(data), stride(stride) {}
 
   const T* contiguous(std::ptrdiff_t start, std::ptrdiff_t n) {
