@@ -1,9 +1,12 @@
 # make demo    trains, exports and runs an ELU network through all three front doors
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
-# make lint    ruff, mypy, clang-format, clang-tidy on the library
+# make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
+# make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
+# make valgrind  the bounds of the bare kernels under valgrind
+# make fuzz    the operators under libFuzzer (clang) for FUZZ_SECONDS
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
 # make memory  the peak memory of training, with its table, JSON and pictures in build/memory
@@ -33,7 +36,7 @@ BUILD := build
 export PATH := $(BIN):$(PATH)
 
 SOURCES := $(shell find csrc cmake python/torch_elu -type f \
-             -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|py\|pyi\|typed\)' -not -name _build_info.py) \
+             -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|map\|py\|pyi\|typed\)' -not -name _build_info.py) \
            CMakeLists.txt setup.py pyproject.toml version.txt README.md LICENSE
 # Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
 CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
@@ -106,6 +109,22 @@ exhaustive: build
 arm:
 	tools/arm.sh $(BUILD)/arm
 
+# Robustness: docs/reliability.md has what these found.
+.PHONY: sanitize valgrind fuzz
+FUZZ_SECONDS ?= 60
+
+sanitize: build
+	tools/sanitize.sh address $(BUILD)/address
+	tools/sanitize.sh thread $(BUILD)/thread
+
+# valgrind hides AVX-512 from the program: baseline and AVX2 run, and AVX-512 as SIMDe emulates it, where that is installed.
+valgrind: ctest
+	valgrind --quiet --error-exitcode=1 $(BUILD)/tests/kernels_test --gtest_filter='KernelBounds*'
+	if [[ -x $(BUILD)/tests/emulated_avx512_test ]]; then valgrind --quiet --error-exitcode=1 $(BUILD)/tests/emulated_avx512_test --gtest_filter='KernelBounds*'; fi
+
+fuzz: build
+	tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
 # The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
 # the consumer project on it. nvcc is hidden by a PATH of its own.
 test-without-cuda: build
@@ -119,7 +138,7 @@ test-without-cuda: build
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
-lint: build tidy
+lint: build tidy cppcheck
 	ruff check .
 	ruff format --check .
 	mypy
@@ -128,6 +147,15 @@ lint: build tidy
 # Most of the time that lint takes.
 tidy: build
 	tools/clang-tidy.sh $(BUILD)/package
+
+# Where it is installed (Debian: cppcheck). It cannot read GoogleTest's typed tests nor a lambda over templates,
+# which are left out; constants of a base are replaced on purpose, and of style clang-tidy knows more.
+.PHONY: cppcheck
+cppcheck:
+	if command -v cppcheck >/dev/null; then \
+	  cppcheck --quiet --error-exitcode=1 --std=c++20 --language=c++ --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem --suppress=duplInheritedMember --inline-suppr -i csrc/cuda/elu.cpp -I csrc -I csrc/include csrc examples benchmarks tests/consumer tests/fuzz; \
+	else echo 'cppcheck is not installed: left out'; fi
 
 format:
 	ruff check --fix .

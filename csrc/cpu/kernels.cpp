@@ -39,6 +39,7 @@ struct Input {
   std::ptrdiff_t stride;
   T buffer[block];
 
+  // cppcheck-suppress uninitMemberVar ; what is read of the buffer is written first
   Input(const T* data, std::ptrdiff_t stride) : data(data), stride(stride) {}
 
   const T* contiguous(std::ptrdiff_t start, std::ptrdiff_t n) {
@@ -144,6 +145,7 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     map_contiguous<Lanes>(function, store, out, n, inputs.data...);
     return;
   }
+  if (n == 0) return;  // not even the one element of an expanded input is there
   T result[block];
   if ((... && (inputs.stride == 0))) {  // expanded: one result, many times
     map_few<Lanes>(function, result, 1, inputs.data...);

@@ -1,0 +1,115 @@
+"""The libraries as the dynamic linker sees them, and where their build writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+import torch_elu
+
+PACKAGE = Path(torch_elu.__file__).parent
+LIBRARY = Path(torch_elu.library_path)
+(BINDINGS,) = PACKAGE.glob("_C.*.so")
+
+# Of each function the name alone; a constructor appears twice, once for derived classes.
+FUNCTIONS = {
+    "OverrideAten::OverrideAten",
+    "convert",
+    "cpu_capability",
+    "cuda_version",
+    "version",
+    *("elu", "elu_", "elu_backward", "elu_out", "selu", "selu_", "celu", "celu_"),
+    *(
+        f"{module}::{name}"
+        for module in ("ELUImpl", "SELUImpl", "CELUImpl")
+        for name in (module, "forward", "pretty_print", "reset")
+    ),
+}
+# An app derives from these or asks for their type.
+CLASSES = ("ELUImpl", "SELUImpl", "CELUImpl")
+EXPORTED = {f"torch_elu::{name}" for name in FUNCTIONS} | {
+    f"{what} for torch_elu::{name}"
+    for name in CLASSES
+    for what in ("typeinfo", "typeinfo name", "vtable")
+}
+
+
+def run(tool: str, *arguments: str | Path) -> str:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not here")
+    return subprocess.check_output([tool, *arguments], text=True)
+
+
+def exported(library: Path) -> set[str]:
+    symbols = run("nm", "-D", "-C", "--defined-only", library).splitlines()
+    names = [re.sub(r"^[0-9a-f]+ \w ", "", line) for line in symbols]
+    return {re.sub(r"(\[abi:cxx11\])?\(.*$", "", name) for name in names}
+
+
+def test_library_exports_its_interface_and_nothing_of_torch_or_of_the_standard_library() -> None:
+    assert exported(LIBRARY) == EXPORTED
+
+
+def test_bindings_export_what_python_asks_for() -> None:
+    assert exported(BINDINGS) == {"PyInit__C"}
+
+
+@pytest.fixture(params=[LIBRARY, BINDINGS], ids=["library", "bindings"])
+def library(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_libraries_are_searched_beside_this_one_only(library: Path) -> None:
+    dynamic = run("readelf", "-dW", library)
+    (folders,) = re.findall(r"\(R(?:UN)?PATH\).*\[(.*)\]", dynamic)
+    assert all(folder.startswith("$ORIGIN/") for folder in folders.split(":")), folders
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
+    assert not [name for name in needed if "/" in name]
+
+
+def test_addresses_of_functions_are_read_only_once_loaded(library: Path) -> None:
+    assert "GNU_RELRO" in run("readelf", "-lW", library)
+    assert "BIND_NOW" in run("readelf", "-dW", library)
+
+
+def test_no_memory_is_writable_and_executable(library: Path) -> None:
+    segments = re.findall(r"^ +(\w+) .* ([R ][W ][E ]) +0x", run("readelf", "-lW", library), re.M)
+    assert dict(segments)["GNU_STACK"] == "RW "
+    assert not [kind for kind, flags in segments if "W" in flags and "E" in flags]
+
+
+def test_buffers_on_the_stack_are_guarded(library: Path) -> None:
+    assert "__stack_chk_fail" in run("nm", "-D", "--undefined-only", library)
+
+
+def files_and_times(folder: Path) -> dict[Path, int]:
+    left_out = {".git", ".venv", "build"}
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if left_out.isdisjoint(path.relative_to(folder).parts) and "cache" not in str(path)
+    }
+
+
+def test_cmake_writes_into_its_build_folder_only_and_hardens_every_file(
+    repository: Path, tmp_path: Path
+) -> None:
+    before = files_and_times(repository)
+    run(
+        "cmake",
+        f"-S{repository}",
+        f"-B{tmp_path}",
+        "-DTORCH_ELU_CUDA=0",
+        f"-DTorchELU_TORCH_ROOT={torch.__path__[0]}",
+    )
+    assert files_and_times(repository) == before
+    commands = json.loads((tmp_path / "compile_commands.json").read_text())
+    assert len(commands) > 10
+    for command in commands:
+        assert "-fstack-protector-strong" in command["command"], command["file"]
+        assert "-D_FORTIFY_SOURCE=2" in command["command"], command["file"]
