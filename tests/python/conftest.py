@@ -13,6 +13,13 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 
 import pytest
 import torch
+from hypothesis import settings
+
+# The six properties of test_properties.py take the number of examples from here: 2,000 in all, the
+# same ones each time, and with --hypothesis-profile=long 100,000 new ones.
+settings.register_profile("quick", max_examples=334, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=16_667, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
