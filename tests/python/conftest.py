@@ -25,11 +25,13 @@ RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run tests that need much memory, too")
+    parser.addoption(
+        "--slow", action="store_true", help="run tests that need much memory or minutes"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: needs much memory; runs with --slow only")
+    config.addinivalue_line("markers", "slow: needs much memory or minutes; with --slow only")
     # What PyTorch says about its own deprecations and settings is not what these tests are about.
     for warning in ("ignore:.*torch.jit", "ignore:dynamo_pgo force disabled"):
         config.addinivalue_line("filterwarnings", warning)
@@ -40,7 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="needs much memory: run pytest with --slow"))
+            item.add_marker(
+                pytest.mark.skip(reason="much memory or minutes: run pytest with --slow")
+            )
 
 
 @pytest.fixture(autouse=True)
