@@ -29,7 +29,7 @@ def number_type(dtype: torch.dtype) -> type[np.floating]:
 
 def wide_products(c: Coefficients, dtype: torch.dtype) -> WideProducts:
     """alpha * scale is taken in float64, as by PyTorch; the factors keep the digits of the number
-    type, but not its range."""
+    type, but not its range. An infinite input_scale counts as the largest double."""
     number = number_type(dtype)
 
     def digits(x: np.longdouble) -> np.longdouble:
@@ -37,10 +37,12 @@ def wide_products(c: Coefficients, dtype: torch.dtype) -> WideProducts:
         return np.ldexp(Wide(number(mantissa)), exponent)
 
     with np.errstate(all="ignore"):
+        largest = np.finfo(np.float64).max
+        input_scale = Wide(np.clip(c.input_scale, -largest, largest))
         value_factor = Wide(np.float64(c.alpha) * np.float64(c.scale))
-        slope_factor = value_factor * Wide(c.input_scale)
+        slope_factor = value_factor * input_scale
         return WideProducts(
-            Wide(number(c.scale)), digits(value_factor), digits(slope_factor), Wide(c.input_scale)
+            Wide(number(c.scale)), digits(value_factor), digits(slope_factor), input_scale
         )
 
 
