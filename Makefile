@@ -13,6 +13,9 @@
 # make docs    the documentation site, in build/docs; a warning is an error
 # make wheel   a wheel for the PyTorch in .venv, in build/wheel, and a check of what is in it
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
+# make properties  100,000 random tensors and coefficients against references (minutes)
+# make slow    the tests that need much memory (20 GiB) or minutes
+# make nox     the test suite with PyTorch 2.11 and 2.15, on every Python that is here (5.4 GB each)
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
 # PYTHON=python3.12       the interpreter for .venv
@@ -137,6 +140,18 @@ test-without-cuda: build
 	PYTHONPATH=$(CURDIR)/$(BUILD)/without-cuda ctest --test-dir $(BUILD)/consumer-without-cuda --output-on-failure
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
+
+.PHONY: properties slow nox
+
+properties: build
+	$(BIN)/python -m pytest tests/python/test_properties.py --hypothesis-profile=long
+
+slow: build
+	$(BIN)/python -m pytest --slow -m slow
+
+nox: build
+	$(BIN)/python -m pip install --quiet --group nox
+	$(BIN)/python -m nox
 
 lint: build tidy cppcheck
 	ruff check .

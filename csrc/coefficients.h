@@ -31,12 +31,13 @@ struct Constants<float> {
   static constexpr bool subtracts_by_fma = false;
 
   // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: behind, every result is
-  // an end.
-  static constexpr float extreme_saturates = 300;
+  // an end, even of the smallest alpha * input_scale, 2^-2148, since coefficients are doubles here
+  // too.
+  static constexpr float extreme_saturates = 1600;
   static constexpr float straight = 0x1p-30f;  // expm1(x) = x to the last bit but one
   static constexpr float log2e = 0x1.715476p0f;
-  static constexpr float ln2_high = 0x1.62e4p-1f;  // 15 bits: n * ln2_high is exact for |n| <= 512
-  static constexpr float ln2_low = 0x1.7f7d1cp-20f;
+  static constexpr float ln2_high = 0x1.62ep-1f;  // 12 bits: n * ln2_high is exact for |n| <= 4096
+  static constexpr float ln2_low = 0x1.0bfbe8p-15f;
 
   // expm1(r) = r + r^2 (q0 + q1 r + ...) for |r| <= ln2 / 2
   static constexpr int terms = 5;
@@ -204,8 +205,9 @@ struct Coefficients {
     for (const double factor : factors) {
       int of_factor = 0, of_product = 0;
       mantissa = std::frexp(mantissa * std::frexp(factor, &of_factor), &of_product);
-      if (std::isfinite(mantissa) && mantissa != 0) exponent += of_factor + of_product;
+      if (std::isfinite(mantissa)) exponent += of_factor + of_product;
     }
+    if (mantissa == 0) exponent = 0;  // 2^exponent * x may be infinite, and 0 times that is NaN
     return {static_cast<number_t>(2 * mantissa), exponent - 1};
   }
 };

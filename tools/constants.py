@@ -32,7 +32,7 @@ class Number(NamedTuple):
 
 
 NUMBERS = {
-    "float": Number(24, 5, 6, 16),
+    "float": Number(24, 5, 6, 13),
     "double": Number(53, 10, 6, 41),
     "Float16": Number(24, 4, 24, None),
     "BFloat16": Number(24, 3, 24, None),

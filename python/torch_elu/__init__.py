@@ -14,6 +14,9 @@ linking the same library, see :data:`cmake_prefix_path`.
 tensor([-0.6321,  0.0000,  2.0000])
 """
 
+from . import _interpreter  # noqa: F401  (before anything that imports torch)
+
+# isort: split
 from . import _dtensor, _inductor, _jagged  # noqa: F401  (they register themselves)
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from ._onnx import onnx_translations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import struct
+import sys
 from pathlib import Path
 
 import torch
@@ -58,6 +61,28 @@ def _loaded_copies() -> list[str]:
     )
 
 
+def _check_whole(path: Path) -> None:
+    """Raises where the file ends before a segment that the loader maps.
+
+    To touch the missing part kills the process (SIGBUS) before anybody can tell why.
+    """
+    with path.open("rb") as file:
+        header = file.read(64)
+        if len(header) < 64 or header[:5] != b"\x7fELF\x02":
+            return  # the loader says what is wrong with it
+        (table,) = struct.unpack_from("<Q", header, 0x20)
+        entry_size, count = struct.unpack_from("<HH", header, 0x36)
+        file.seek(table)
+        entries = file.read(entry_size * count)
+        actual = file.seek(0, 2)
+    needed = table + entry_size * count
+    for start in range(0, len(entries) - entry_size + 1, entry_size):
+        offset, _, _, in_file = struct.unpack_from("<4Q", entries, start + 8)
+        needed = max(needed, offset + in_file)
+    if actual < needed:
+        raise OSError(f"the file is cut short: it has {actual} bytes, and {needed} are needed")
+
+
 def _load() -> None:
     if _minor(torch.__version__) != _minor(_build_info.torch_version):
         raise ImportError(
@@ -78,6 +103,7 @@ def _load() -> None:
                 f"remove the call that loads it, or load {library_path} there."
             )
     try:
+        _check_whole(Path(library_path))
         torch.ops.load_library(library_path)
     except OSError as error:
         raise ImportError(
@@ -85,4 +111,23 @@ def _load() -> None:
         ) from error
 
 
+def _load_extension() -> None:
+    """Loads _C, the direct calls from Python, which needs the library."""
+    spec = importlib.util.find_spec(f"{__package__}._C")
+    if spec is None or spec.origin is None:
+        built = ", ".join(path.name for path in _PACKAGE.glob("_C.*.so")) or "none"
+        raise ImportError(
+            f"torch_elu's extension _C for Python {sys.version_info[0]}.{sys.version_info[1]} is "
+            f"missing in {_PACKAGE} (there: {built}): {_REBUILD}."
+        )
+    try:
+        _check_whole(Path(spec.origin))
+        importlib.import_module(spec.name)
+    except (OSError, ImportError) as error:
+        raise ImportError(
+            f"torch_elu's extension {spec.origin} cannot be loaded ({error}): {_REBUILD}."
+        ) from error
+
+
 _load()
+_load_extension()

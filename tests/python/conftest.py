@@ -13,16 +13,25 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 
 import pytest
 import torch
+from hypothesis import settings
+
+# The six properties of test_properties.py take the number of examples from here: 2,000 in all, the
+# same ones each time, and with --hypothesis-profile=long 100,000 new ones.
+settings.register_profile("quick", max_examples=334, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=16_667, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run tests that need much memory, too")
+    parser.addoption(
+        "--slow", action="store_true", help="run tests that need much memory or minutes"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: needs much memory; runs with --slow only")
+    config.addinivalue_line("markers", "slow: needs much memory or minutes; with --slow only")
     # What PyTorch says about its own deprecations and settings is not what these tests are about.
     for warning in ("ignore:.*torch.jit", "ignore:dynamo_pgo force disabled"):
         config.addinivalue_line("filterwarnings", warning)
@@ -33,7 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="needs much memory: run pytest with --slow"))
+            item.add_marker(
+                pytest.mark.skip(reason="much memory or minutes: run pytest with --slow")
+            )
 
 
 @pytest.fixture(autouse=True)

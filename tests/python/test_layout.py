@@ -165,3 +165,27 @@ def test_values_of_more_than_2_to_the_31_elements(inplace: bool) -> None:
     for chunk in whole.split(2**16):
         assert torch.equal(chunk, expected.expand_as(chunk))
     assert torch.equal(y[-(numel % 509) :], expected[: numel % 509])
+
+
+@pytest.mark.slow
+def test_gradient_of_more_than_2_to_the_31_elements() -> None:
+    meminfo = Path("/proc/meminfo").read_text()
+    free = int(re.findall(r"^MemAvailable: *(\d+) kB", meminfo, re.MULTILINE)[0]) / 2**20
+    if free < 20:
+        pytest.skip(f"needs 20 GiB of free memory, and there are {free:.1f}")
+    numel = 2**31 + 7
+    ends = torch.linspace(-12, 3, 509).half()
+    x = torch.empty(numel, dtype=torch.half).fill_(-1)
+    x[:509], x[-509:] = ends, ends
+    grad_output = torch.full_like(x, 2)
+    y = torch_elu.elu(x.requires_grad_(), 0.5)
+    (grad,) = torch.autograd.grad(y, x, grad_output)
+    wanted_y = exact_value(ends, Coefficients(0.5))
+    wanted_grad = 2 * exact_slope(ends, Coefficients(0.5))
+    for part in (slice(0, 509), slice(-509, None)):
+        torch.testing.assert_close(y[part].double(), wanted_y, rtol=2**-10, atol=0)
+        torch.testing.assert_close(grad[part].double(), wanted_grad, rtol=2**-10, atol=1e-6)
+    for result in (y, grad):
+        middle = result.detach()[509:-509]
+        assert torch.equal(middle.amin(), middle[0])
+        assert torch.equal(middle.amax(), middle[0])

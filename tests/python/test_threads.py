@@ -25,11 +25,55 @@ def test_many_python_threads_get_the_bits_that_one_gets() -> None:
         return y.detach(), grad, torch_elu.selu(x.clone(), inplace=True)
 
     expected = [work(x) for x in inputs]
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(16) as pool:
         for _ in range(3):
             for results, wanted in zip(pool.map(work, inputs), expected, strict=True):
                 for result, other in zip(results, wanted, strict=True):
                     assert_same_bits(result, other)
+
+
+def test_sixteen_threads_that_read_one_tensor_get_the_bits_that_one_gets() -> None:
+    x = torch.randn(300_001).requires_grad_()
+    start = threading.Barrier(16)
+
+    def work(_: int) -> tuple[Tensor, Tensor]:
+        start.wait()
+        y = torch_elu.celu(x, 0.7)
+        return y.detach(), torch.autograd.grad(y.sum(), x)[0]
+
+    y = torch_elu.celu(x, 0.7)
+    expected = y.detach(), torch.autograd.grad(y.sum(), x)[0]
+    with ThreadPoolExecutor(16) as pool:
+        for results in pool.map(work, range(16)):
+            for result, wanted in zip(results, expected, strict=True):
+                assert_same_bits(result, wanted)
+
+
+def test_the_number_of_threads_may_change_while_calls_are_under_way(
+    threads: Callable[[int], None],
+) -> None:
+    x = torch.randn(1_000_003)
+    strided = torch.stack([x, x], dim=1)[:, 0]
+    expected = torch_elu.elu(x)
+    done = threading.Event()
+
+    def change() -> int:
+        changes = 0
+        while not done.is_set() or changes < 100:
+            threads(changes % 4 + 1)
+            changes += 1
+        return changes
+
+    def work(x: Tensor) -> list[Tensor]:
+        return [torch_elu.elu(x) for _ in range(10)]
+
+    with ThreadPoolExecutor(5) as pool:
+        changing = pool.submit(change)
+        for results in pool.map(work, [x, strided, x, strided]):
+            for result in results:
+                assert_same_bits(result, expected)
+        done.set()
+        assert changing.result() >= 100
 
 
 def test_first_calls_may_come_from_many_threads_at_once(run_python: RunPython) -> None:

@@ -1,0 +1,31 @@
+"""The test suite with each end of the supported range of PyTorch, on every Python that is here.
+
+``nox`` runs all sessions, ``nox --list`` names them; what follows ``--`` goes to pytest::
+
+    nox -s "tests-3.11(torch='2.11')" -- tests/python/test_values.py
+
+A session installs PyTorch into an environment of its own: 5.4 GB with the wheels of PyPI, which
+hold CUDA. A Python that is not here is skipped.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.error_on_missing_interpreters = False
+nox.needs_version = ">=2025.2.9"
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.parametrize("torch", ["2.11", "2.15"])
+def tests(session: nox.Session, torch: str) -> None:
+    """Builds the package against this PyTorch, and runs pytest on it."""
+    project = nox.project.load_toml("pyproject.toml")
+    session.install(f"torch=={torch}.*")
+    for group in ("build", "test"):
+        session.install(*nox.project.dependency_groups(project, group), f"torch=={torch}.*")
+    build = f"{session.create_tmp()}/package"
+    session.install(
+        "--no-build-isolation", "--no-deps", ".", env={"TORCH_ELU_BUILD_DIR": build}, silent=False
+    )
+    session.run("python", "-m", "pytest", *session.posargs)
