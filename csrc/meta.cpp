@@ -60,8 +60,8 @@ at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& sav
   if (same_sizes(grad_output, saved)) {
     return empty_output(saved);
   }
-  return empty_output(saved.expand_symint(
-      at::infer_size_symdimvector(grad_output.sym_sizes(), saved.sym_sizes())));
+  return empty_output(
+      saved.expand_symint(at::infer_size_symdimvector(grad_output.sym_sizes(), saved.sym_sizes())));
 }
 
 at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*alpha*/,

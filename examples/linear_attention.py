@@ -85,8 +85,12 @@ def main() -> None:
         for name in MAPS
     ]
     rows = [
-        [str(dtype).removeprefix("torch."), f"{0 - shift:g}", name]
-        + compare(positions, shift, dtype, name)
+        [
+            str(dtype).removeprefix("torch."),
+            f"{0 - shift:g}",
+            name,
+            *compare(positions, shift, dtype, name),
+        ]
         for dtype, shift, name in tqdm(cases, unit="case")
     ]
     header = ["dtype", "mean of q", "feature map", "features 0", "outputs NaN", "largest error"]

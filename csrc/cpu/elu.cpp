@@ -188,10 +188,9 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
   at::Tensor grad_input;
   with_kernels_for(self_or_result.scalar_type(), "elu_backward",
                    [&]<typename T>(const cpu::Kernels<T>& kernels) {
-                     grad_input =
-                         backward_of(elu_backward_kernel(kernels, is_result), grad_output,
-                                     self_or_result,
-                                     convert_coefficients<T>(alpha, scale, input_scale));
+                     grad_input = backward_of(elu_backward_kernel(kernels, is_result), grad_output,
+                                              self_or_result,
+                                              convert_coefficients<T>(alpha, scale, input_scale));
                    });
   return grad_input;
 }
@@ -215,10 +214,10 @@ namespace {
 
 at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
   at::Tensor out;
-  with_kernels_for(
-      self.scalar_type(), "elu_plus_one", [&]<typename T>(const cpu::Kernels<T>& kernels) {
-        out = forward_of(kernels.plus_one, self, unit_coefficients<T>());
-      });
+  with_kernels_for(self.scalar_type(), "elu_plus_one",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     out = forward_of(kernels.plus_one, self, unit_coefficients<T>());
+                   });
   return out;
 }
 

@@ -246,14 +246,14 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
   at::Tensor grad_input;
   with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
     const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
-    grad_input = run_backward<T>(
-        grad_output, self_or_result,
-        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
-                                                      cudaStream_t stream) {
-          using Kernels = cuda::Kernels<T, Layout>;
-          return is_result ? Kernels::backward_from_result(operands, k, stream)
-                           : Kernels::backward_from_input(operands, k, stream);
-        });
+    grad_input = run_backward<T>(grad_output, self_or_result,
+                                 [&]<template <typename, int> typename Layout>(
+                                     const Layout<T, 2>& operands, cudaStream_t stream) {
+                                   using Kernels = cuda::Kernels<T, Layout>;
+                                   return is_result
+                                              ? Kernels::backward_from_result(operands, k, stream)
+                                              : Kernels::backward_from_input(operands, k, stream);
+                                 });
   });
   return grad_input;
 }
@@ -267,12 +267,12 @@ at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::T
   }
   at::Tensor grad_input;
   with_type_of(result.scalar_type(), "elu_plus_one_backward", [&]<typename T>() {
-    grad_input = run_backward<T>(
-        grad_output, result,
-        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
-                                                      cudaStream_t stream) {
-          return cuda::Kernels<T, Layout>::plus_one_backward(operands, stream);
-        });
+    grad_input =
+        run_backward<T>(grad_output, result,
+                        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
+                                                                      cudaStream_t stream) {
+                          return cuda::Kernels<T, Layout>::plus_one_backward(operands, stream);
+                        });
   });
   return grad_input;
 }

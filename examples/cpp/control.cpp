@@ -67,7 +67,8 @@ double control(Policy& ours, Policy& theirs, int64_t ticks) {
     Policy& first = tick % 2 == 0 ? ours : theirs;
     Policy& second = tick % 2 == 0 ? theirs : ours;
     const torch::Tensor action = first.act(observation);
-    difference = std::max(difference, (action - second.act(observation)).abs().max().item<double>());
+    difference =
+        std::max(difference, (action - second.act(observation)).abs().max().item<double>());
     // What the joints do is what they were told, and the rest of the world is noise.
     observation = 0.95 * observation + 0.1 * torch::randn_like(observation);
     observation.narrow(1, 0, action.size(1)).add_(action.clamp(-1, 1), 0.3);
@@ -87,7 +88,8 @@ int main(int argc, char* argv[]) {
     at::set_num_threads(1);  // one observation is too little for more
     torch::manual_seed(0);
     Policy ours("torch_elu", argv[1]), theirs("aten::elu", argv[2]);
-    const double difference = control(ours, theirs, std::max(1L, std::strtol(argv[3], nullptr, 10)));
+    const double difference =
+        control(ours, theirs, std::max(1L, std::strtol(argv[3], nullptr, 10)));
     std::cout << "us per tick    p50      p90      p99    p99.9      max\n";
     ours.report();
     theirs.report();

@@ -36,9 +36,7 @@ def _register() -> None:
         is_broadcast = grad_output.shape != saved.shape
         return [
             ([placement], [placement, *(None for _ in coefficients), placement])
-            for placement in (
-                [Replicate()] if is_broadcast else placements(grad_output, saved)
-            )
+            for placement in ([Replicate()] if is_broadcast else placements(grad_output, saved))
         ]
 
     operators = torch.ops.torch_elu
@@ -50,9 +48,9 @@ def _register() -> None:
             operators.elu_plus_one.default,
         ]
     )(of_one_tensor)
-    register_sharding(
-        [operators.elu_backward.default, operators.elu_plus_one_backward.default]
-    )(of_two_tensors)
+    register_sharding([operators.elu_backward.default, operators.elu_plus_one_backward.default])(
+        of_two_tensors
+    )
 
 
 after_import("torch.distributed.tensor", _register)

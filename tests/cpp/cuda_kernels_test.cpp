@@ -133,8 +133,8 @@ void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, c
   auto* const to = reinterpret_cast<T*>(out);
   const auto error =
       takes_gradient(operation)
-          ? run<T, Dense>(operation,
-                          Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, streaming}, k)
+          ? run<T, Dense>(operation, Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, streaming},
+                          k)
           : run<T, Dense>(operation, Dense<T, 1>{to, {pointer(x)}, numel, streaming}, k);
   ASSERT_EQ(error, cudaSuccess);
 }

@@ -15,7 +15,7 @@ namespace torch_elu::reference {
 struct Parameters {
   std::string name;
   double alpha, scale, input_scale;
-  double limit;  // of the error, in ulp
+  double limit;           // of the error, in ulp
   bool plus_one = false;  // elu_plus_one, for which the coefficients are 1
 };
 
@@ -59,10 +59,7 @@ struct Exact {
   bool plus_one;
 
   explicit Exact(const Parameters& p)
-      : scale(p.scale),
-        alpha(scale * p.alpha),
-        input_scale(p.input_scale),
-        plus_one(p.plus_one) {}
+      : scale(p.scale), alpha(scale * p.alpha), input_scale(p.input_scale), plus_one(p.plus_one) {}
 
   // With alpha * scale and scale rounded to the number type beforehand, as the kernels hold them.
   template <typename number_t>

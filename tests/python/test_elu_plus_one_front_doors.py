@@ -95,7 +95,9 @@ def test_opcheck_passes_for_every_layout(layout: Callable[[Dense], Tensor]) -> N
 def test_a_device_without_a_kernel_here_gets_pytorchs_operators() -> None:
     """As it would be there: the kernel for such devices, called on the CPU."""
     for dtype in DTYPES:
-        x = torch.cat([in_range(dtype, 1000, -100, 3), torch.tensor([math.inf, math.nan, -math.inf])])
+        x = torch.cat(
+            [in_range(dtype, 1000, -100, 3), torch.tensor([math.inf, math.nan, -math.inf])]
+        )
         x = x.to(dtype)
         keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CompositeExplicitAutograd)
         value = ops.elu_plus_one.default.redispatch(keys, x)
