@@ -57,7 +57,7 @@ class Attention(nn.Module):
         self.of_target = nn.Parameter(torch.randn(heads, outputs) * 0.3)
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
-        """(nodes, heads, outputs)"""
+        """Of shape (nodes, heads, outputs)."""
         h = self.project(x).view(len(x), self.heads, -1)
         source, target = graph.source, graph.target
         score = (h * self.of_source).sum(2)[source] + (h * self.of_target).sum(2)[target]

@@ -64,7 +64,8 @@ def build_apps(directory: Path, *targets: str) -> None:
         *("-B", str(directory)),
         *("-G", "Ninja"),
         "-DCMAKE_BUILD_TYPE=Release",
-        f"-DCMAKE_PREFIX_PATH={torch_elu.cmake_prefix_path}",
+        # PyTorch need not lie beside torch_elu.
+        f"-DCMAKE_PREFIX_PATH={torch_elu.cmake_prefix_path};{torch.utils.cmake_prefix_path}",
     ]
     build = ["cmake", "--build", str(directory), "--target", *targets]
     for command in (configure, build):
