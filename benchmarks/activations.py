@@ -14,14 +14,17 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make bench`")
 
-from . import calls, elementwise, machine
+from . import calls, elementwise, machine, shapes
 from .elementwise import DTYPES, IN_CACHE, IN_MEMORY
 from .goals import judge
 from .pictures import save_pictures
 from .report import format_report, to_json
 from .timing import CLOCKS, FULL, QUICK, Case, Pinned, measure
 
-GROUPS = ["forward", "backward", "strided", "threads", "call", "TorchScript", "training step"]
+GROUPS = [
+    *("forward", "backward", "strided", "threads"),
+    *("call", "TorchScript", "training step", "shapes"),
+]
 # A forward keeps input and output of the contenders that share none, and what made them.
 BYTES_PER_FLOAT = 8 * 4
 
@@ -82,6 +85,7 @@ def choose_cases(arguments: argparse.Namespace, cpus: int) -> list[Case]:
         powers = range(0, 21, 10) if quick else range(0, 25, 2)
         cases += [elementwise.threads_case(1 << power, few) for power in powers]
     cases += [*calls.call_cases(), calls.training_case(compiled and not quick)]
+    cases += shapes.shape_cases(quick)
     return [case for case in cases if case.group in arguments.only]
 
 

@@ -12,10 +12,10 @@ from .timing import Results, Samples
 METHOD = """\
 Each time is the minimum of all samples, contenders in turn, on one pinned thread where nothing else
 is said. Inputs are normally distributed. Outputs exist beforehand, but for torch_elu's backward and
-where no `out=` is named in backward, which allocate theirs, and for calls and training steps. But
-for the latter two, PyTorch's and torch_elu's operators are called from TorchScript, up to ten times
-in a row, so that Python takes no part; compiled functions, other frameworks and memcpy are called
-from Python, which costs them about a microsecond."""
+where no `out=` is named in backward, which allocate theirs, and for calls, training steps and
+shapes. But for the latter three, PyTorch's and torch_elu's operators are called from TorchScript,
+up to ten times in a row, so that Python takes no part; compiled functions, other frameworks and
+memcpy are called from Python, which costs them about a microsecond."""
 
 
 def format_time(samples: Samples | None) -> str:

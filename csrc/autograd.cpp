@@ -16,6 +16,8 @@
 
 #include <utility>
 
+#include "fallback.h"
+
 namespace torch_elu {
 namespace {
 
@@ -166,6 +168,51 @@ struct EluBackward : torch::autograd::Function<EluBackward> {
   }
 };
 
+// The result is the slope where it is below 1, exact to its rounding: nothing is gained by saving
+// the input.
+struct EluPlusOne : torch::autograd::Function<EluPlusOne> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    auto result = torch_elu::elu_plus_one(self);
+    ctx->save_for_backward({result});
+    return result;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    return {torch_elu::elu_plus_one_backward(grad_outputs[0], ctx->get_saved_variables()[0])};
+  }
+};
+
+struct EluPlusOneBackward : torch::autograd::Function<EluPlusOneBackward> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output,
+                            const at::Tensor& result) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    ctx->save_for_backward({result, grad_output});
+    return torch_elu::elu_plus_one_backward(grad_output, result);
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto& grad = grad_outputs[0];
+    const auto saved = ctx->get_saved_variables();
+    const auto& result = saved[0];
+    const auto& grad_output = saved[1];
+    at::Tensor grad_of_grad_output;
+    if (ctx->needs_input_grad(0)) {
+      grad_of_grad_output = torch_elu::elu_plus_one_backward(grad, result);
+    }
+    at::Tensor grad_of_result;
+    if (ctx->needs_input_grad(1)) {
+      // The slope is the result up to 1, which is that of x = 0, and constant above.
+      grad_of_result = at::where(at::gt(result, 1), at::Scalar(0), at::mul(grad, grad_output));
+    }
+    return {grad_of_grad_output, grad_of_result};
+  }
+};
+
 // torch::autograd::Function refuses functorch's grad and drops forward-mode tangents; ATen's
 // operators do both. functorch includes this key for as long as one of its transforms is active.
 bool functorch_is_active() {
@@ -243,6 +290,28 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
                             self_or_result);
 }
 
+at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
+  if (needs_aten(self)) {
+    return elu_plus_one_of_aten(self);
+  }
+  if (!records_gradient(self)) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return torch_elu::elu_plus_one(self);
+  }
+  return EluPlusOne::apply(self);
+}
+
+at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const at::Tensor& result) {
+  if (needs_aten(grad_output) || needs_aten(result)) {
+    return elu_plus_one_backward_of_aten(grad_output, result);
+  }
+  if (!records_gradient(grad_output) && !records_gradient(result)) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return torch_elu::elu_plus_one_backward(grad_output, result);
+  }
+  return EluPlusOneBackward::apply(grad_output, result);
+}
+
 // A tensor that was written to must not serve a backward that saved it earlier: its version counter
 // tells.
 at::Tensor& elu_inplace_bumps_version(at::Tensor& self, const at::Scalar& alpha,
@@ -274,6 +343,8 @@ TORCH_LIBRARY_IMPL(torch_elu, Autograd, m) {
   m.impl("elu_", &torch_elu::elu_inplace_autograd);
   m.impl("elu.out", &torch_elu::elu_out_autograd);
   m.impl("elu_backward", &torch_elu::elu_backward_autograd);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_autograd);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_autograd);
 }
 
 TORCH_LIBRARY_IMPL(torch_elu, ADInplaceOrView, m) {

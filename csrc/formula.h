@@ -3,11 +3,11 @@
 //   value(x) = scale * x                                     where x > 0
 //              alpha * scale * (exp(input_scale * x) - 1)    elsewhere
 //
-// and its slope, from the input or from the result. V is a "number": float or double (number.h), or
-// a SIMD vector of them (cpu/simd). Only operations that IEEE 754 rounds correctly, in a fixed
-// order, every fused multiply-add written out: compiled with contraction off (-ffp-contract=off,
-// --fmad=false), the same input gives the same bits everywhere, but for the payload of a NaN, which
-// is the processor's.
+// and its slope, from the input or from the result; and elu(x) + 1, without the 1 that would drown
+// exp(x). V is a "number": float or double (number.h), or a SIMD vector of them (cpu/simd). Only
+// operations that IEEE 754 rounds correctly, in a fixed order, every fused multiply-add written
+// out: compiled with contraction off (-ffp-contract=off, --fmad=false), the same input gives the
+// same bits everywhere, but for the payload of a NaN, which is the processor's.
 //
 // How: with step = ln2 / input_scale, x = n step + r, n an integer and |r| <= step / 2. Then
 //   p = (exp(input_scale * r) - 1) / input_scale = r + r^2 q(r), q a polynomial,
@@ -109,13 +109,32 @@ TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& k) {
   return at_least(x, fma(p_of<T>(reduced), power, difference<T>(power, 1)));
 }
 
+// exp(min(x, 0)) * lift
 template <typename V, typename T>
-TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& k) {
+TORCH_ELU_INLINE V lifted_unit_slope(V x, const Coefficients<T>& k) {
   using C = Constants<T>;
   const V kept = at_least(at_most(x, V(0)), V(k.slope_saturates));
   const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
   const V power = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
-  return exp_of(reduced, power, power) * V(1 / C::lift);
+  return exp_of(reduced, power, power);
+}
+
+template <typename V, typename T>
+TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& k) {
+  return lifted_unit_slope(x, k) * V(1 / Constants<T>::lift);
+}
+
+// x + 1 where x > 0, exp(x) elsewhere: max(x, 0) + exp(min(x, 0)), of which one term is exact and
+// the sum rounds once. For the coefficients of unit_slope.
+template <typename V, typename T>
+TORCH_ELU_INLINE V plus_one(V x, const Coefficients<T>& k) {
+  return fma(lifted_unit_slope(x, k), V(1 / Constants<T>::lift), at_least(x, V(0)));
+}
+
+// Its slope from the result: exp(x) is the result, and beyond zero the result is 1 or more.
+template <typename V>
+TORCH_ELU_INLINE V plus_one_slope(V y) {
+  return at_most(y, V(1));
 }
 
 }  // namespace torch_elu

@@ -67,4 +67,21 @@ struct BackwardFromResult {
   }
 };
 
+template <typename T>
+struct PlusOneValue {
+  Coefficients<T> k;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return plus_one(x, k);
+  }
+};
+
+template <typename T>
+struct PlusOneBackward {
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
+    return grad_output * plus_one_slope(y);
+  }
+};
+
 }  // namespace torch_elu

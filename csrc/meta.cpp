@@ -51,16 +51,31 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
   return out;
 }
 
+at::Tensor elu_plus_one_meta(const at::Tensor& self) {
+  check_dtype(self.scalar_type(), "elu_plus_one");
+  return empty_output(self);
+}
+
+at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& saved) {
+  if (same_sizes(grad_output, saved)) {
+    return empty_output(saved);
+  }
+  return empty_output(
+      saved.expand_symint(at::infer_size_symdimvector(grad_output.sym_sizes(), saved.sym_sizes())));
+}
+
 at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*alpha*/,
                              const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
                              bool /*is_result*/, const at::Tensor& self_or_result) {
   check_dtype(self_or_result.scalar_type(), "elu_backward");
-  check_same_dtype(grad_output, self_or_result);
-  if (same_sizes(grad_output, self_or_result)) {
-    return empty_output(self_or_result);
-  }
-  return empty_output(self_or_result.expand_symint(
-      at::infer_size_symdimvector(grad_output.sym_sizes(), self_or_result.sym_sizes())));
+  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  return empty_grad_input(grad_output, self_or_result);
+}
+
+at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::Tensor& result) {
+  check_dtype(result.scalar_type(), "elu_plus_one_backward");
+  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
+  return empty_grad_input(grad_output, result);
 }
 
 }  // namespace
@@ -71,4 +86,6 @@ TORCH_LIBRARY_IMPL(torch_elu, Meta, m) {
   m.impl("elu_", &torch_elu::elu_inplace_meta);
   m.impl("elu.out", &torch_elu::elu_out_meta);
   m.impl("elu_backward", &torch_elu::elu_backward_meta);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_meta);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_meta);
 }

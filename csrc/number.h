@@ -102,6 +102,12 @@ __device__ __forceinline__ float at_least(float x, float low) {
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(low));
   return result;
 }
+
+__device__ __forceinline__ float at_most(float x, float high) {
+  float result;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(x), "f"(high));
+  return result;
+}
 #endif
 
 // The smaller one; x itself where x is NaN.

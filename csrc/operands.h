@@ -31,11 +31,12 @@ inline void check_dtype(at::ScalarType dtype, const char* name) {
       "x.to(torch.float32).");
 }
 
-inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& self_or_result) {
-  TORCH_CHECK(grad_output.scalar_type() == self_or_result.scalar_type(),
-              "torch_elu::elu_backward expected grad_output to have the dtype of self_or_result, ",
-              self_or_result.scalar_type(), ", but got ", grad_output.scalar_type(),
-              ". Convert one of them.");
+/// `saved` is the other operand of the backward `name`, which calls it `saved_name`.
+inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& saved,
+                             const char* name, const char* saved_name) {
+  TORCH_CHECK(grad_output.scalar_type() == saved.scalar_type(), "torch_elu::", name,
+              " expected grad_output to have the dtype of ", saved_name, ", ", saved.scalar_type(),
+              ", but got ", grad_output.scalar_type(), ". Convert one of them.");
 }
 
 /// The coefficients for elements of type T: float, double, Float16 or BFloat16.
@@ -57,6 +58,13 @@ Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& 
   // A plain ELU, and so a small layer, need not wait for them to be computed.
   static const Coefficients<T> unit(1, 1, 1);
   return a == 1 && s == 1 && i == 1 ? unit : Coefficients<T>(a, s, i);
+}
+
+/// Those that are all 1.
+template <typename T>
+const Coefficients<T>& unit_coefficients() {
+  static const Coefficients<T> unit(1, 1, 1);
+  return unit;
 }
 
 }  // namespace torch_elu

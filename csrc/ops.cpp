@@ -73,6 +73,18 @@ at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha) {
   return torch_elu::elu_(self, alpha, 1.0, celu_input_scale(alpha));
 }
 
+at::Tensor elu_plus_one(const at::Tensor& self) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&)>("torch_elu::elu_plus_one", "");
+  return op.call(self);
+}
+
+at::Tensor elu_plus_one_backward(const at::Tensor& grad_output, const at::Tensor& result) {
+  static const auto op = find_operator<at::Tensor(const at::Tensor&, const at::Tensor&)>(
+      "torch_elu::elu_plus_one_backward", "");
+  return op.call(grad_output, result);
+}
+
 std::string version() { return TORCH_ELU_VERSION; }
 
 std::string cuda_version() { return TORCH_ELU_CUDA_VERSION; }
@@ -125,6 +137,8 @@ TORCH_LIBRARY(torch_elu, m) {
       "elu_backward(Tensor grad_output, Scalar alpha, Scalar scale, Scalar input_scale, "
       "bool is_result, Tensor self_or_result) -> Tensor",
       kPointwise);
+  m.def("elu_plus_one(Tensor self) -> Tensor", kPointwise);
+  m.def("elu_plus_one_backward(Tensor grad_output, Tensor result) -> Tensor", kPointwise);
   m.def("version() -> str", &torch_elu::version);
   m.def("cuda_version() -> str", &torch_elu::cuda_version);
   m.def("cpu_capability() -> str", &torch_elu::cpu_capability);

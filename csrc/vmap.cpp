@@ -48,16 +48,36 @@ at::Tensor& elu_inplace_batched(at::Tensor& self, const at::Scalar& alpha, const
   return self;
 }
 
+at::Tensor elu_plus_one_batched(const at::Tensor& self) {
+  c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
+  const auto* batched = maybeGetBatchedImpl(self);
+  return makeBatched(torch_elu::elu_plus_one(batched->value()), batched->bdim(), batched->level());
+}
+
+// `backward` of the unwrapped tensors, wrapped.
+template <typename Backward>
+at::Tensor backward_batched(const at::Tensor& grad_output, const at::Tensor& saved,
+                            const Backward& backward) {
+  c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
+  const int64_t level = std::max(batch_level(grad_output), batch_level(saved));
+  const int64_t dim = std::max(grad_output.dim(), saved.dim());
+  return makeBatched(
+      backward(with_batch_first(grad_output, level, dim), with_batch_first(saved, level, dim)), 0,
+      level);
+}
+
 at::Tensor elu_backward_batched(const at::Tensor& grad_output, const at::Scalar& alpha,
                                 const at::Scalar& scale, const at::Scalar& input_scale,
                                 bool is_result, const at::Tensor& self_or_result) {
-  c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
-  const int64_t level = std::max(batch_level(grad_output), batch_level(self_or_result));
-  const int64_t dim = std::max(grad_output.dim(), self_or_result.dim());
-  return makeBatched(
-      torch_elu::elu_backward(with_batch_first(grad_output, level, dim), alpha, scale, input_scale,
-                              is_result, with_batch_first(self_or_result, level, dim)),
-      0, level);
+  return backward_batched(grad_output, self_or_result,
+                          [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
+                            return torch_elu::elu_backward(grad_output, alpha, scale, input_scale,
+                                                           is_result, self_or_result);
+                          });
+}
+
+at::Tensor elu_plus_one_backward_batched(const at::Tensor& grad_output, const at::Tensor& result) {
+  return backward_batched(grad_output, result, &torch_elu::elu_plus_one_backward);
 }
 
 }  // namespace
@@ -67,4 +87,6 @@ TORCH_LIBRARY_IMPL(torch_elu, FuncTorchBatched, m) {
   m.impl("elu", &torch_elu::elu_batched);
   m.impl("elu_", &torch_elu::elu_inplace_batched);
   m.impl("elu_backward", &torch_elu::elu_backward_batched);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_batched);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_batched);
 }

@@ -60,15 +60,19 @@ at::Tensor empty_output_cpu(const at::Tensor& self) {
 }
 
 template <typename T>
-void forward_run(const cpu::Kernels<T>& kernels, at::Tensor& out, const at::Tensor& self,
+using Forward = decltype(cpu::Kernels<T>::forward);
+template <typename T>
+using Backward = decltype(cpu::Kernels<T>::backward_from_result);
+
+template <typename T>
+void forward_run(Forward<T> kernel, at::Tensor& out, const at::Tensor& self,
                  const Coefficients<T>& c) {
-  kernels.forward(static_cast<T*>(out.mutable_data_ptr()), 1,
-                  static_cast<const T*>(self.const_data_ptr()), 1, self.numel(), c,
-                  cpu::Store::cached);
+  kernel(static_cast<T*>(out.mutable_data_ptr()), 1, static_cast<const T*>(self.const_data_ptr()),
+         1, self.numel(), c, cpu::Store::cached);
 }
 
 template <typename T>
-void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Coefficients<T>& c) {
+void forward(Forward<T> kernel, at::TensorIterator& iter, const Coefficients<T>& c) {
   const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
   constexpr int64_t size = sizeof(T);
   // No OpenMP of our own: for_each runs in libtorch, on the threads that torch.set_num_threads()
@@ -76,19 +80,29 @@ void forward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Coe
   iter.for_each(
       [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
         for (int64_t i = 0; i < size1; ++i) {
-          kernels.forward(reinterpret_cast<T*>(data[0] + i * strides[2]), strides[0] / size,
-                          reinterpret_cast<const T*>(data[1] + i * strides[3]), strides[1] / size,
-                          size0, c, store);
+          kernel(reinterpret_cast<T*>(data[0] + i * strides[2]), strides[0] / size,
+                 reinterpret_cast<const T*>(data[1] + i * strides[3]), strides[1] / size, size0, c,
+                 store);
         }
       },
       kGrainSize);
 }
 
 template <typename T>
-void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Coefficients<T>& c,
-              bool is_result) {
+at::Tensor forward_of(Forward<T> kernel, const at::Tensor& self, const Coefficients<T>& c) {
+  at::Tensor out = empty_output_cpu(self);
+  if (is_small_run(out, self)) {
+    forward_run(kernel, out, self, c);
+  } else {
+    auto iter = at::TensorIterator::unary_op(out, self);
+    forward(kernel, iter, c);
+  }
+  return out;
+}
+
+template <typename T>
+void backward(Backward<T> kernel, at::TensorIterator& iter, const Coefficients<T>& c) {
   const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
-  const auto kernel = is_result ? kernels.backward_from_result : kernels.backward_from_input;
   constexpr int64_t size = sizeof(T);
   iter.for_each(
       [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
@@ -102,15 +116,40 @@ void backward(const cpu::Kernels<T>& kernels, at::TensorIterator& iter, const Co
       kGrainSize);
 }
 
+// Of operands of one shape and dtype.
+template <typename T>
+at::Tensor backward_of(Backward<T> kernel, const at::Tensor& grad_output, const at::Tensor& saved,
+                       const Coefficients<T>& c) {
+  at::Tensor grad_input = empty_output_cpu(saved);
+  if (is_small_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
+    kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
+           static_cast<const T*>(grad_output.const_data_ptr()), 1,
+           static_cast<const T*>(saved.const_data_ptr()), 1, saved.numel(), c, cpu::Store::cached);
+    return grad_input;
+  }
+  auto iter = at::TensorIteratorConfig()
+                  .add_output(grad_input)
+                  .add_const_input(grad_output)
+                  .add_const_input(saved)
+                  .build();
+  backward(kernel, iter, c);
+  return grad_input;
+}
+
+template <typename T>
+Backward<T> elu_backward_kernel(const cpu::Kernels<T>& kernels, bool is_result) {
+  return is_result ? kernels.backward_from_result : kernels.backward_from_input;
+}
+
 void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
                  const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
     if (is_small_run_into(out, self)) {
-      return forward_run(kernels, out, self, c);
+      return forward_run(kernels.forward, out, self, c);
     }
     auto iter = at::TensorIterator::unary_op(out, self);
-    forward(kernels, iter, c);
+    forward(kernels.forward, iter, c);
   });
 }
 
@@ -120,13 +159,7 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
                    const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
   with_kernels_for(self.scalar_type(), "elu", [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
-    out = empty_output_cpu(self);
-    if (is_small_run(out, self)) {
-      return forward_run(kernels, out, self, c);
-    }
-    auto iter = at::TensorIterator::unary_op(out, self);
-    forward(kernels, iter, c);
+    out = forward_of(kernels.forward, self, convert_coefficients<T>(alpha, scale, input_scale));
   });
   return out;
 }
@@ -146,34 +179,19 @@ at::Tensor& elu_inplace_cpu(at::Tensor& self, const at::Scalar& alpha, const at:
 at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                             const at::Tensor& self_or_result) {
-  check_same_dtype(grad_output, self_or_result);
+  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
   if (!grad_output.sizes().equals(self_or_result.sizes())) {
     const auto [expanded_grad_output, expanded] =
         at::expand_outplace(grad_output, self_or_result, "elu_backward");
     return elu_backward_cpu(*expanded_grad_output, alpha, scale, input_scale, is_result, *expanded);
   }
   at::Tensor grad_input;
-  with_kernels_for(
-      self_or_result.scalar_type(), "elu_backward",
-      [&]<typename T>(const cpu::Kernels<T>& kernels) {
-        const auto c = convert_coefficients<T>(alpha, scale, input_scale);
-        grad_input = empty_output_cpu(self_or_result);
-        if (is_small_run(grad_input, self_or_result) && is_one_run(grad_input, grad_output)) {
-          const auto kernel =
-              is_result ? kernels.backward_from_result : kernels.backward_from_input;
-          kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
-                 static_cast<const T*>(grad_output.const_data_ptr()), 1,
-                 static_cast<const T*>(self_or_result.const_data_ptr()), 1, self_or_result.numel(),
-                 c, cpu::Store::cached);
-          return;
-        }
-        auto iter = at::TensorIteratorConfig()
-                        .add_output(grad_input)
-                        .add_const_input(grad_output)
-                        .add_const_input(self_or_result)
-                        .build();
-        backward(kernels, iter, c, is_result);
-      });
+  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     grad_input = backward_of(elu_backward_kernel(kernels, is_result), grad_output,
+                                              self_or_result,
+                                              convert_coefficients<T>(alpha, scale, input_scale));
+                   });
   return grad_input;
 }
 
@@ -186,12 +204,40 @@ at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar
                      const auto c = convert_coefficients<T>(alpha, scale, input_scale);
                      auto iter =
                          at::TensorIterator::binary_op(grad_input, grad_output, self_or_result);
-                     backward(kernels, iter, c, is_result);
+                     backward(elu_backward_kernel(kernels, is_result), iter, c);
                      grad_input = iter.output();
                    });
   return grad_input;
 }
 
+namespace {
+
+at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
+  at::Tensor out;
+  with_kernels_for(self.scalar_type(), "elu_plus_one",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     out = forward_of(kernels.plus_one, self, unit_coefficients<T>());
+                   });
+  return out;
+}
+
+at::Tensor elu_plus_one_backward_cpu(const at::Tensor& grad_output, const at::Tensor& result) {
+  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
+  if (!grad_output.sizes().equals(result.sizes())) {
+    const auto [expanded_grad_output, expanded] =
+        at::expand_outplace(grad_output, result, "elu_plus_one_backward");
+    return elu_plus_one_backward_cpu(*expanded_grad_output, *expanded);
+  }
+  at::Tensor grad_input;
+  with_kernels_for(result.scalar_type(), "elu_plus_one_backward",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                     grad_input = backward_of(kernels.plus_one_backward, grad_output, result,
+                                              unit_coefficients<T>());
+                   });
+  return grad_input;
+}
+
+}  // namespace
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {
@@ -199,4 +245,6 @@ TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {
   m.impl("elu_", &torch_elu::elu_inplace_cpu);
   m.impl("elu.out", &torch_elu::elu_out_cpu);
   m.impl("elu_backward", &torch_elu::elu_backward_cpu);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_cpu);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_cpu);
 }

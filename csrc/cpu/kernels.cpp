@@ -203,7 +203,22 @@ struct Run {
     map<Lanes>(BackwardFromResult<T>{k}, store, grad_input, grad_input_stride, n, grad, y);
   }
 
-  static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result};
+  static void plus_one(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
+                       std::ptrdiff_t n, const Coefficients& k, Store store) {
+    Input<T> x(self, self_stride);
+    map<Lanes>(PlusOneValue<T>{k}, store, out, out_stride, n, x);
+  }
+
+  static void plus_one_backward(T* grad_input, std::ptrdiff_t grad_input_stride,
+                                const T* grad_output, std::ptrdiff_t grad_output_stride,
+                                const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
+                                const Coefficients& /*k*/, Store store) {
+    Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
+    map<Lanes>(PlusOneBackward<T>{}, store, grad_input, grad_input_stride, n, grad, y);
+  }
+
+  static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result, plus_one,
+                                      plus_one_backward};
 };
 
 }  // namespace

@@ -29,6 +29,10 @@ struct Kernels {
                                const T* grad_output, std::ptrdiff_t grad_output_stride,
                                const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
                                const Coefficients&, Store);
+
+  // elu_plus_one and its backward, for which the coefficients are all 1.
+  decltype(forward) plus_one;
+  decltype(backward_from_result) plus_one_backward;
 };
 
 struct KernelTable {

@@ -134,61 +134,109 @@ void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
   }
 }
 
-// Without `out`, or with `self` in its place, a run of memory needs no iterator, which takes time
-// to build.
-void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
-                 const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
+// Calls `start` with operands and stream, once or for each part of them. Without `out`, or with
+// `self` in its place, a run of memory needs no iterator, which takes time to build.
+template <typename T, typename Start>
+void run_forward(at::Tensor& out, const at::Tensor& self, const Start& start) {
+  const c10::cuda::CUDAGuard guard(self.device());
+  const auto stream = c10::cuda::getCurrentCUDAStream();
+  const auto launch = [&](const auto& operands) { C10_CUDA_CHECK(start(operands, stream)); };
+  const bool is_new = !out.defined();
+  if (is_new) {
+    out = empty_output_cuda(self);
+  }
+  if ((is_new || out.is_same(self)) && is_one_run(out, self)) {
+    if (self.numel() > 0) {
+      launch(dense_operands<T, 1>(out.mutable_data_ptr(), {self.const_data_ptr()}, self.numel()));
+    }
+    return;
+  }
+  auto iter = at::TensorIterator::unary_op(out, self);
+  launch_all<T, 1>(iter, launch);
+}
+
+void run_elu(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+             const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_type_of(self.scalar_type(), name, [&]<typename T>() {
-    const c10::cuda::CUDAGuard guard(self.device());
     const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
-    const auto stream = c10::cuda::getCurrentCUDAStream();
-    const auto launch =
-        [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
-          C10_CUDA_CHECK((cuda::Kernels<T, Layout>::forward(operands, k, stream)));
-        };
-    const bool is_new = !out.defined();
-    if (is_new) {
-      out = empty_output_cuda(self);
-    }
-    if ((is_new || out.is_same(self)) && is_one_run(out, self)) {
-      if (self.numel() > 0) {
-        launch(dense_operands<T, 1>(out.mutable_data_ptr(), {self.const_data_ptr()}, self.numel()));
-      }
-      return;
-    }
-    auto iter = at::TensorIterator::unary_op(out, self);
-    launch_all<T, 1>(iter, launch);
+    run_forward<T>(out, self,
+                   [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands,
+                                                                 cudaStream_t stream) {
+                     return cuda::Kernels<T, Layout>::forward(operands, k, stream);
+                   });
   });
 }
 
 at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                     const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
-  run_forward(out, self, alpha, scale, input_scale, "elu");
+  run_elu(out, self, alpha, scale, input_scale, "elu");
   return out;
 }
 
 at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                          const at::Scalar& input_scale, at::Tensor& out) {
-  run_forward(out, self, alpha, scale, input_scale, "elu.out");
+  run_elu(out, self, alpha, scale, input_scale, "elu.out");
   return out;
 }
 
 at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                              const at::Scalar& input_scale) {
-  run_forward(self, self, alpha, scale, input_scale, "elu_");
+  run_elu(self, self, alpha, scale, input_scale, "elu_");
   return self;
+}
+
+at::Tensor elu_plus_one_cuda(const at::Tensor& self) {
+  at::Tensor out;
+  with_type_of(self.scalar_type(), "elu_plus_one", [&]<typename T>() {
+    run_forward<T>(out, self,
+                   [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands,
+                                                                 cudaStream_t stream) {
+                     return cuda::Kernels<T, Layout>::plus_one(
+                         operands, unit_coefficients<cuda::element_t<T>>(), stream);
+                   });
+  });
+  return out;
+}
+
+void check_backward(const at::Tensor& grad_output, const at::Tensor& saved, const char* name,
+                    const char* saved_name) {
+  TORCH_CHECK(grad_output.device() == saved.device(),
+              "Expected all tensors to be on the same device, but torch_elu::", name,
+              " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",
+              saved.device(), ". Move one of them with .to().");
+  check_same_dtype(grad_output, saved, name, saved_name);
+}
+
+// Of operands of one shape, dtype and device.
+template <typename T, typename Start>
+at::Tensor run_backward(const at::Tensor& grad_output, const at::Tensor& saved,
+                        const Start& start) {
+  const c10::cuda::CUDAGuard guard(saved.device());
+  const auto stream = c10::cuda::getCurrentCUDAStream();
+  const auto launch = [&](const auto& operands) { C10_CUDA_CHECK(start(operands, stream)); };
+  at::Tensor grad_input = empty_output_cuda(saved);
+  if (is_one_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
+    if (grad_input.numel() > 0) {
+      launch(dense_operands<T, 2>(grad_input.mutable_data_ptr(),
+                                  {grad_output.const_data_ptr(), saved.const_data_ptr()},
+                                  grad_input.numel()));
+    }
+    return grad_input;
+  }
+  auto iter = at::TensorIteratorConfig()
+                  .add_output(grad_input)
+                  .add_const_input(grad_output)
+                  .add_const_input(saved)
+                  .build();
+  launch_all<T, 2>(iter, launch);
+  return grad_input;
 }
 
 at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
-  TORCH_CHECK(grad_output.device() == self_or_result.device(),
-              "Expected all tensors to be on the same device, but torch_elu::elu_backward got "
-              "grad_output on ",
-              grad_output.device(), " and self_or_result on ", self_or_result.device(),
-              ". Move one of them with .to().");
-  check_same_dtype(grad_output, self_or_result);
+  check_backward(grad_output, self_or_result, "elu_backward", "self_or_result");
   if (!grad_output.sizes().equals(self_or_result.sizes())) {
     const auto [expanded_grad_output, expanded] =
         at::expand_outplace(grad_output, self_or_result, "elu_backward");
@@ -197,30 +245,34 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
   }
   at::Tensor grad_input;
   with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
-    const c10::cuda::CUDAGuard guard(self_or_result.device());
     const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
-    const auto stream = c10::cuda::getCurrentCUDAStream();
-    const auto launch =
-        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
-          using Kernels = cuda::Kernels<T, Layout>;
-          C10_CUDA_CHECK(is_result ? Kernels::backward_from_result(operands, k, stream)
-                                   : Kernels::backward_from_input(operands, k, stream));
-        };
-    grad_input = empty_output_cuda(self_or_result);
-    if (is_one_run(grad_input, self_or_result) && is_one_run(grad_input, grad_output)) {
-      if (grad_input.numel() > 0) {
-        launch(dense_operands<T, 2>(grad_input.mutable_data_ptr(),
-                                    {grad_output.const_data_ptr(), self_or_result.const_data_ptr()},
-                                    grad_input.numel()));
-      }
-      return;
-    }
-    auto iter = at::TensorIteratorConfig()
-                    .add_output(grad_input)
-                    .add_const_input(grad_output)
-                    .add_const_input(self_or_result)
-                    .build();
-    launch_all<T, 2>(iter, launch);
+    grad_input = run_backward<T>(grad_output, self_or_result,
+                                 [&]<template <typename, int> typename Layout>(
+                                     const Layout<T, 2>& operands, cudaStream_t stream) {
+                                   using Kernels = cuda::Kernels<T, Layout>;
+                                   return is_result
+                                              ? Kernels::backward_from_result(operands, k, stream)
+                                              : Kernels::backward_from_input(operands, k, stream);
+                                 });
+  });
+  return grad_input;
+}
+
+at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
+  check_backward(grad_output, result, "elu_plus_one_backward", "result");
+  if (!grad_output.sizes().equals(result.sizes())) {
+    const auto [expanded_grad_output, expanded] =
+        at::expand_outplace(grad_output, result, "elu_plus_one_backward");
+    return elu_plus_one_backward_cuda(*expanded_grad_output, *expanded);
+  }
+  at::Tensor grad_input;
+  with_type_of(result.scalar_type(), "elu_plus_one_backward", [&]<typename T>() {
+    grad_input =
+        run_backward<T>(grad_output, result,
+                        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
+                                                                      cudaStream_t stream) {
+                          return cuda::Kernels<T, Layout>::plus_one_backward(operands, stream);
+                        });
   });
   return grad_input;
 }
@@ -233,4 +285,6 @@ TORCH_LIBRARY_IMPL(torch_elu, CUDA, m) {
   m.impl("elu_", &torch_elu::elu_inplace_cuda);
   m.impl("elu.out", &torch_elu::elu_out_cuda);
   m.impl("elu_backward", &torch_elu::elu_backward_cuda);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_cuda);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_cuda);
 }

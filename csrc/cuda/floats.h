@@ -11,6 +11,7 @@
 namespace torch_elu::cuda {
 
 using torch_elu::at_least;
+using torch_elu::at_most;
 using torch_elu::fma;
 using torch_elu::low_bits_to_exponent;
 
@@ -50,6 +51,9 @@ TORCH_ELU_INLINE FloatMask operator<(Floats a, Floats b) { return {a.v.x < b.v.x
 TORCH_ELU_INLINE FloatMask operator>(Floats a, Floats b) { return b < a; }
 TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) {
   return float2{at_least(x.v.x, low.v.x), at_least(x.v.y, low.v.y)};
+}
+TORCH_ELU_INLINE Floats at_most(Floats x, Floats high) {
+  return float2{at_most(x.v.x, high.v.x), at_most(x.v.y, high.v.y)};
 }
 TORCH_ELU_INLINE Floats select(FloatMask condition, Floats yes, Floats no) {
   return float2{condition.x ? yes.v.x : no.v.x, condition.y ? yes.v.y : no.v.y};

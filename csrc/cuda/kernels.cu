@@ -177,6 +177,18 @@ cudaError_t Kernels<T, Layout>::backward_from_result(const Layout<T, 2>& operand
   return launch(operands, BackwardFromResult<element_t<T>>{k}, stream);
 }
 
+template <typename T, template <typename, int> typename Layout>
+cudaError_t Kernels<T, Layout>::plus_one(const Layout<T, 1>& self, const Coefficients& k,
+                                         cudaStream_t stream) {
+  return launch(self, PlusOneValue<element_t<T>>{k}, stream);
+}
+
+template <typename T, template <typename, int> typename Layout>
+cudaError_t Kernels<T, Layout>::plus_one_backward(const Layout<T, 2>& operands,
+                                                  cudaStream_t stream) {
+  return launch(operands, PlusOneBackward<element_t<T>>{}, stream);
+}
+
 template struct Kernels<double, Dense>;
 template struct Kernels<float, Dense>;
 template struct Kernels<__half, Dense>;

@@ -59,6 +59,10 @@ struct Kernels {
                                          const Coefficients&, cudaStream_t);
   static cudaError_t backward_from_result(const Layout<T, 2>& grad_output_and_result,
                                           const Coefficients&, cudaStream_t);
+
+  // elu_plus_one and its backward. The coefficients are all 1.
+  static cudaError_t plus_one(const Layout<T, 1>& self, const Coefficients&, cudaStream_t);
+  static cudaError_t plus_one_backward(const Layout<T, 2>& grad_output_and_result, cudaStream_t);
 };
 
 }  // namespace torch_elu::cuda

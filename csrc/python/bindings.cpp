@@ -98,6 +98,14 @@ PyObject* celu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t coun
   END_HANDLE_TH_ERRORS
 }
 
+PyObject* elu_plus_one(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count) {
+  HANDLE_TH_ERRORS
+  check_count(count, 1, "elu_plus_one");
+  const at::Tensor input = to_tensor(arguments[0], "elu_plus_one");
+  return without_gil([&] { return torch_elu::elu_plus_one(input); });
+  END_HANDLE_TH_ERRORS
+}
+
 using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
 
 PyMethodDef method(const char* name, FastFunction function) {
@@ -119,6 +127,7 @@ PyMODINIT_FUNC PyInit__C() {  // NOLINT(bugprone-reserved-identifier): the name 
   static PyMethodDef methods[] = {method("elu", &elu),
                                   method("selu", &selu),
                                   method("celu", &celu),
+                                  method("elu_plus_one", &elu_plus_one),
                                   {nullptr, nullptr, 0, nullptr}};
   static PyModuleDef module = {
       PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};

@@ -93,7 +93,7 @@ def main() -> None:
     apps = output / "apps"
     try:
         package = compile_package(network, digits, output)
-        build_apps(apps)
+        build_apps(apps, "classify", "train")
         subprocess.run([apps / "classify", script, package, data], check=True)
         subprocess.run([apps / "train", data, str(epochs)], check=True)
     except FileNotFoundError as error:

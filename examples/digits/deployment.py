@@ -53,8 +53,8 @@ def report(path: Path, form: str, operators: int) -> None:
     print(f"wrote {path}: {form}, with {operators} calls of torch_elu::elu", flush=True)
 
 
-def build_apps(directory: Path) -> None:
-    """Builds examples/cpp against the installed package."""
+def build_apps(directory: Path, *targets: str) -> None:
+    """Builds those of the programs in examples/cpp against the installed package."""
     # cmake and ninja from the package index lie next to Python, on no PATH.
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     environment = {**os.environ, "PATH": path}
@@ -64,7 +64,9 @@ def build_apps(directory: Path) -> None:
         *("-B", str(directory)),
         *("-G", "Ninja"),
         "-DCMAKE_BUILD_TYPE=Release",
-        f"-DCMAKE_PREFIX_PATH={torch_elu.cmake_prefix_path}",
+        # PyTorch need not lie beside torch_elu.
+        f"-DCMAKE_PREFIX_PATH={torch_elu.cmake_prefix_path};{torch.utils.cmake_prefix_path}",
     ]
-    for command in (configure, ["cmake", "--build", str(directory)]):
+    build = ["cmake", "--build", str(directory), "--target", *targets]
+    for command in (configure, build):
         subprocess.run(command, env=environment, check=True)

@@ -5,7 +5,8 @@ r"""ELU, SELU and CELU for PyTorch, as one C++/CUDA operator.
 
 Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`,
 :class:`CELU` as their namesakes in :mod:`torch.nn`; :func:`convert` puts them into a model that
-exists, and :class:`override_aten` this package's kernels under PyTorch's own functions. TorchScript
+exists, and :class:`override_aten` this package's kernels under PyTorch's own functions.
+:func:`elu_plus_one` is the feature map of linear attention, elu(x) + 1. TorchScript
 models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after
 linking the same library, see :data:`cmake_prefix_path`.
 
@@ -21,7 +22,7 @@ from . import _dtensor, _inductor, _jagged  # noqa: F401  (they register themsel
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from ._onnx import onnx_translations
 from .conversion import convert
-from .functional import celu, elu, selu
+from .functional import celu, elu, elu_plus_one, selu
 from .modules import CELU, ELU, SELU
 from .override import override_aten
 
@@ -34,6 +35,7 @@ __all__ = [
     "cmake_prefix_path",
     "convert",
     "elu",
+    "elu_plus_one",
     "include_paths",
     "library_path",
     "onnx_translations",

@@ -31,21 +31,26 @@ def _register() -> None:
         return rules
 
     def of_two_tensors(grad_output: Any, *arguments: Any) -> Rules:
-        *coefficients, self_or_result = arguments
+        *coefficients, saved = arguments
         # Autograd's have the same shape.
-        is_broadcast = grad_output.shape != self_or_result.shape
+        is_broadcast = grad_output.shape != saved.shape
         return [
             ([placement], [placement, *(None for _ in coefficients), placement])
-            for placement in (
-                [Replicate()] if is_broadcast else placements(grad_output, self_or_result)
-            )
+            for placement in ([Replicate()] if is_broadcast else placements(grad_output, saved))
         ]
 
     operators = torch.ops.torch_elu
-    register_sharding([operators.elu.default, operators.elu_.default, operators.elu.out])(
-        of_one_tensor
+    register_sharding(
+        [
+            operators.elu.default,
+            operators.elu_.default,
+            operators.elu.out,
+            operators.elu_plus_one.default,
+        ]
+    )(of_one_tensor)
+    register_sharding([operators.elu_backward.default, operators.elu_plus_one_backward.default])(
+        of_two_tensors
     )
-    register_sharding(operators.elu_backward.default)(of_two_tensors)
 
 
 after_import("torch.distributed.tensor", _register)

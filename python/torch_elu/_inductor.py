@@ -61,6 +61,20 @@ def elu_backward(
     return where(x > 0, _times(grad, scale), grad * slope).to(self_or_result.dtype)
 
 
+def elu_plus_one(self: Tensor) -> Tensor:
+    """The value, as formula.h defines it."""
+    if _stays_whole(self):
+        return NotImplemented
+    x = _in_computation_dtype(self)
+    return where(x > 0, x + 1, exp(x)).to(self.dtype)
+
+
+def elu_plus_one_backward(grad_output: Tensor, result: Tensor) -> Tensor:
+    """The gradient, which takes two instructions: on the CPU, too, it is best fused."""
+    grad, y = _in_computation_dtype(grad_output), _in_computation_dtype(result)
+    return (grad * where(y > 1, 1.0, y)).to(result.dtype)
+
+
 def _in_computation_dtype(tensor: Tensor) -> Tensor:
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
@@ -80,7 +94,12 @@ def _register() -> None:
     from torch._inductor import decomposition, lowering
 
     operators = torch.ops.torch_elu
-    for operator, formula in ((operators.elu, elu), (operators.elu_backward, elu_backward)):
+    for operator, formula in (
+        (operators.elu, elu),
+        (operators.elu_backward, elu_backward),
+        (operators.elu_plus_one, elu_plus_one),
+        (operators.elu_plus_one_backward, elu_plus_one_backward),
+    ):
         lowering.make_fallback(operator.default, override_decomp=True)
         decomposition.register_decomposition([operator.default])(formula)
     # What has been compiled so far took a copy of the table.

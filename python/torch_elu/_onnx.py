@@ -1,4 +1,4 @@
-"""How torch.onnx.export writes the operators: as ONNX's Elu, Selu and Celu."""
+"""How torch.onnx.export writes the operators: as ONNX's Elu, Selu and Celu, or in a formula."""
 
 from __future__ import annotations
 
@@ -22,13 +22,39 @@ def onnx_translations() -> dict[Any, Callable[..., Any]]:
     that fails, which is logged as a warning of the logger ``torch_elu``.
 
     Returns:
-        The function that writes ``torch.ops.torch_elu.elu`` in operators of ONNX, by operator.
+        The functions that write ``torch.ops.torch_elu.elu`` and ``elu_plus_one`` in operators of
+        ONNX, by operator.
 
     >>> import torch, torch_elu
-    >>> list(torch_elu.onnx_translations())
-    [<OpOverload(op='torch_elu.elu', overload='default')>]
+    >>> [str(operator) for operator in torch_elu.onnx_translations()]
+    ['torch_elu.elu.default', 'torch_elu.elu_plus_one.default']
     """
-    return {torch.ops.torch_elu.elu.default: _elu}
+    operators = torch.ops.torch_elu
+    return {operators.elu.default: _elu, operators.elu_plus_one.default: _elu_plus_one}
+
+
+def _number(op: Callable[..., Any], value: float, dtype: int) -> Any:
+    held_in = torch.float64 if dtype == _DOUBLE else torch.float32
+    return op("Constant", value_t=torch.tensor(value, dtype=held_in))
+
+
+def _in_float(
+    op: Callable[..., Any], write: Callable[[Any], Any], self: Any, dtype: int, *dtypes: int
+) -> Any:
+    """What is written for self, cast to float32 and back, but for the dtypes named."""
+    if dtype in (_FLOAT, *dtypes):
+        return write(self)
+    return op("Cast", write(op("Cast", self, to_i=_FLOAT)), to_i=dtype)
+
+
+def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
+    """The nodes for one call of elu_plus_one; ``op`` makes one, as for :func:`_write`."""
+
+    def formula(x: Any) -> Any:
+        zero, one = _number(op, 0.0, dtype), _number(op, 1.0, dtype)
+        return op("Where", op("Greater", x, zero), op("Add", x, one), op("Exp", x))
+
+    return _in_float(op, formula, self, dtype, _DOUBLE)
 
 
 def _write(
@@ -44,20 +70,15 @@ def _write(
     """The nodes for one call; ``op`` makes one, with attributes named as the field they go to."""
 
     def formula(x: Any) -> Any:
-        held_in = torch.float64 if dtype == _DOUBLE else torch.float32
-
         def number(value: float) -> Any:
-            return op("Constant", value_t=torch.tensor(value, dtype=held_in))
+            return _number(op, value, dtype)
 
         expm1 = op("Sub", op("Exp", op("Mul", x, number(input_scale))), number(1.0))
         negative = op("Mul", expm1, number(alpha * scale))
         return op("Where", op("Less", x, number(0.0)), negative, op("Mul", x, number(scale)))
 
     def in_float(write: Callable[[Any], Any], *dtypes: int) -> Any:
-        """Casts to float32 and back, but for the dtypes that the node takes itself."""
-        if dtype in (_FLOAT, *dtypes):
-            return write(self)
-        return op("Cast", write(op("Cast", self, to_i=_FLOAT)), to_i=dtype)
+        return _in_float(op, write, self, dtype, *dtypes)
 
     if dtype == _DOUBLE:
         # The nodes hold their numbers in float32, and onnxruntime does not have them in float64.
@@ -79,16 +100,21 @@ def _elu(  # type: ignore[no-untyped-def]  # noqa: ANN202
     input_scale: float = 1.0,
     save_output: bool = False,
 ):
+    return _write(_op_of_onnxscript, self, int(self.dtype), alpha, scale, input_scale)
+
+
+def _elu_plus_one(self):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return _write_plus_one(_op_of_onnxscript, self, int(self.dtype))
+
+
+def _op_of_onnxscript(name: str, *inputs: Any, **fields: Any) -> Any:
     from onnxscript import ir, opset18
 
-    def op(name: str, *inputs: Any, **fields: Any) -> Any:
-        attributes = {
-            field[:-2]: ir.tensor(value.numpy()) if field == "value_t" else value
-            for field, value in fields.items()
-        }
-        return getattr(opset18, name)(*inputs, **attributes)
-
-    return _write(op, self, int(self.dtype), alpha, scale, input_scale)
+    attributes = {
+        field[:-2]: ir.tensor(value.numpy()) if field == "value_t" else value
+        for field, value in fields.items()
+    }
+    return getattr(opset18, name)(*inputs, **attributes)
 
 
 def _register_for_dynamo() -> None:
@@ -109,7 +135,13 @@ def _register_for_torchscript() -> None:
         has_celu = graph.opset >= 12
         return _write(graph.op, self, dtype, alpha, scale, input_scale, has_celu=has_celu)
 
+    @onnx.symbolic_helper.parse_args("v")  # type: ignore[untyped-decorator]
+    def symbolic_plus_one(graph: Any, self: Any) -> Any:
+        dtype = int(onnx.JitScalarType.from_value(self).onnx_type())
+        return _write_plus_one(graph.op, self, dtype)
+
     onnx.register_custom_op_symbolic("torch_elu::elu", symbolic, opset_version=9)
+    onnx.register_custom_op_symbolic("torch_elu::elu_plus_one", symbolic_plus_one, opset_version=9)
 
 
 after_import("onnxscript.function_libs.torch_lib.registration", _register_for_dynamo)

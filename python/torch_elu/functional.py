@@ -1,4 +1,4 @@
-"""ELU, SELU and CELU as functions, with the signatures of :mod:`torch.nn.functional`."""
+"""ELU, SELU and CELU as functions, with the signatures of :mod:`torch.nn.functional`; ELU + 1."""
 
 from __future__ import annotations
 
@@ -115,6 +115,51 @@ def celu(
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
+def elu_plus_one(input: Tensor) -> Tensor:
+    r"""ELU + 1, elementwise: the feature map of linear attention (Katharopoulos et al.,
+    https://arxiv.org/abs/2006.16236, equation 7).
+
+    .. math:: \text{elu\_plus\_one}(x) = \begin{cases} x + 1 & x > 0 \\ e^x & x \le 0 \end{cases}
+
+    It is computed in this form, with an error below one ulp, and is positive for as long as
+    :math:`e^x` is: down to -103.9 in float32, -92.5 in bfloat16, -17.3 in float16, -745.1 in
+    float64. The sum ``elu(x) + 1`` rounds to 0 from -17.4 (float32), -6.3 (bfloat16), -8.4
+    (float16) or -37.5 (float64) on, and has lost digits long before.
+
+    Args:
+        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU
+            and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
+            rounded once), on other devices by PyTorch's ``exp`` and ``add``.
+
+    Returns:
+        A tensor of the same shape, dtype and device, with the strides that :func:`elu` returns.
+
+    Raises:
+        NotImplementedError: for integer, bool and complex tensors.
+        TypeError: if ``input`` is no tensor.
+
+    The gradient is :math:`1` for :math:`x > 0` and :math:`e^x` for :math:`x \le 0`, which is
+    :math:`\min(y, 1)` of the result y. So the result is what is saved for backward: the matrix
+    product that follows keeps it anyway, and nothing is lost. Derivatives of any order exist; from
+    the second on they jump at 0, and an x > 0 so small that x + 1 rounds to 1 is on the side of 0.
+
+    There is no variant in place or with ``out``: the operator neither writes into a tensor nor
+    needs to, since what a feature map takes is the result of a layer and dies with it.
+
+    >>> import torch, torch_elu
+    >>> x = torch.tensor([-20.0, -1.0, 0.0, 2.0])
+    >>> torch_elu.elu_plus_one(x)
+    tensor([2.0612e-09, 3.6788e-01, 1.0000e+00, 3.0000e+00])
+    >>> torch.nn.functional.elu(x) + 1
+    tensor([0.0000, 0.3679, 1.0000, 3.0000])
+    """
+    if has_torch_function_unary(input):
+        return handle_torch_function(elu_plus_one, (input,), input)
+    if is_dynamo_compiling():
+        return _elu_plus_one_of_operators(input)
+    return _C.elu_plus_one(input)
+
+
 def _saves_output(save: str) -> bool:
     if save == "output":
         return True
@@ -151,8 +196,13 @@ def _celu_of_operators(
     return torch.ops.torch_elu.elu(input, alpha, 1.0, 1.0 / alpha, save_output=save_output)
 
 
+def _elu_plus_one_of_operators(input: Tensor) -> Tensor:
+    return torch.ops.torch_elu.elu_plus_one(input)
+
+
 # torch.jit.script compiles what __prepare_scriptable__ returns. (It takes no keyword-only
 # arguments, nor the calls above.)
 setattr(elu, "__prepare_scriptable__", lambda: _elu_of_operators)  # noqa: B010
 setattr(selu, "__prepare_scriptable__", lambda: _selu_of_operators)  # noqa: B010
 setattr(celu, "__prepare_scriptable__", lambda: _celu_of_operators)  # noqa: B010
+setattr(elu_plus_one, "__prepare_scriptable__", lambda: _elu_plus_one_of_operators)  # noqa: B010

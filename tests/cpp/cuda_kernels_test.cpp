@@ -68,32 +68,60 @@ std::vector<T> inputs(std::size_t n, unsigned seed) {
   return x;
 }
 
-enum class Operation { forward, backward_from_input, backward_from_result };
+enum class Operation {
+  forward,
+  backward_from_input,
+  backward_from_result,
+  plus_one,
+  plus_one_backward
+};
 constexpr Operation kOperations[] = {Operation::forward, Operation::backward_from_input,
-                                     Operation::backward_from_result};
+                                     Operation::backward_from_result, Operation::plus_one,
+                                     Operation::plus_one_backward};
+
+bool takes_gradient(Operation operation) {
+  return operation != Operation::forward && operation != Operation::plus_one;
+}
+
+bool is_plus_one(Operation operation) {
+  return operation == Operation::plus_one || operation == Operation::plus_one_backward;
+}
 
 template <typename T>
 using CoefficientsOf = Coefficients<element_t<T>>;
 
 template <typename T>
-std::vector<cpu_t<T>> expected(Operation operation, const CoefficientsOf<T>& k,
+const CoefficientsOf<T> kUnit(1, 1, 1);
+
+template <typename T>
+std::vector<cpu_t<T>> expected(Operation operation, const CoefficientsOf<T>& coefficients,
                                const std::vector<cpu_t<T>>& grad, const std::vector<cpu_t<T>>& x) {
+  const auto& k = is_plus_one(operation) ? kUnit<T> : coefficients;
   const auto& kernels = cpu::kernels_baseline.*Type<T>::kernels;
   std::vector<cpu_t<T>> out(x.size());
   const auto n = static_cast<std::ptrdiff_t>(x.size());
-  if (operation == Operation::forward) {
-    kernels.forward(out.data(), 1, x.data(), 1, n, k, cpu::Store::cached);
+  if (!takes_gradient(operation)) {
+    (is_plus_one(operation) ? kernels.plus_one : kernels.forward)(out.data(), 1, x.data(), 1, n, k,
+                                                                  cpu::Store::cached);
   } else {
-    (operation == Operation::backward_from_input ? kernels.backward_from_input
-                                                 : kernels.backward_from_result)(
+    (is_plus_one(operation)                        ? kernels.plus_one_backward
+     : operation == Operation::backward_from_input ? kernels.backward_from_input
+                                                   : kernels.backward_from_result)(
         out.data(), 1, grad.data(), 1, x.data(), 1, n, k, cpu::Store::cached);
   }
   return out;
 }
 
 template <typename T, template <typename, int> typename Layout>
+cudaError_t run(Operation operation, const Layout<T, 1>& operands, const CoefficientsOf<T>& k) {
+  return is_plus_one(operation) ? Kernels<T, Layout>::plus_one(operands, kUnit<T>, nullptr)
+                                : Kernels<T, Layout>::forward(operands, k, nullptr);
+}
+
+template <typename T, template <typename, int> typename Layout>
 cudaError_t run(Operation operation, const Layout<T, 2>& operands, const CoefficientsOf<T>& k) {
-  return operation == Operation::backward_from_input
+  return is_plus_one(operation) ? Kernels<T, Layout>::plus_one_backward(operands, nullptr)
+         : operation == Operation::backward_from_input
              ? Kernels<T, Layout>::backward_from_input(operands, k, nullptr)
              : Kernels<T, Layout>::backward_from_result(operands, k, nullptr);
 }
@@ -104,9 +132,10 @@ void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, c
   const auto pointer = [](const auto* p) { return reinterpret_cast<const T*>(p); };
   auto* const to = reinterpret_cast<T*>(out);
   const auto error =
-      operation == Operation::forward
-          ? Kernels<T, Dense>::forward({to, {pointer(x)}, numel, streaming}, k, nullptr)
-          : run<T, Dense>(operation, {to, {pointer(grad), pointer(x)}, numel, streaming}, k);
+      takes_gradient(operation)
+          ? run<T, Dense>(operation, Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, streaming},
+                          k)
+          : run<T, Dense>(operation, Dense<T, 1>{to, {pointer(x)}, numel, streaming}, k);
   ASSERT_EQ(error, cudaSuccess);
 }
 
@@ -241,10 +270,10 @@ void test_strided(const Shape& shape, bool by_16_bytes) {
       both.out = one.out = reinterpret_cast<T*>(out.data());
       both.in[0] = reinterpret_cast<const T*>(placed_grad.data());
       both.in[1] = one.in[0] = reinterpret_cast<const T*>(placed_x.data());
-      if (operation == Operation::forward) {
-        Kernels<T, Strided>::forward(one, k, nullptr);
-      } else {
+      if (takes_gradient(operation)) {
         run<T, Strided>(operation, both, k);
+      } else {
+        run<T, Strided>(operation, one, k);
       }
       expect_same(out.data(), want.data(), extent, p.name);
     }

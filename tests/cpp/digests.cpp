@@ -31,8 +31,8 @@ T one() {
 constexpr std::ptrdiff_t chunk = 1024;
 
 template <typename T>
-std::uint64_t digest(const Kernels<T>& kernels, double alpha, double scale, double input_scale) {
-  const Coefficients<T> k(alpha, scale, input_scale);
+std::uint64_t digest(const Kernels<T>& kernels, const reference::Parameters& p) {
+  const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
   std::uint64_t result = sizeof(T), step = 0;
   T x[chunk], y[chunk], ones[chunk], slope[chunk], slope_from_result[chunk];
   std::fill(ones, ones + chunk, one<T>());
@@ -48,9 +48,10 @@ std::uint64_t digest(const Kernels<T>& kernels, double alpha, double scale, doub
         x[i] = static_cast<T>(static_cast<double>(step += 0x9e3779b97f4a7c15) * -0x1p-57);
       }
     }
-    kernels.forward(y, 1, x, 1, chunk, k, Store::cached);
+    (p.plus_one ? kernels.plus_one : kernels.forward)(y, 1, x, 1, chunk, k, Store::cached);
     kernels.backward_from_input(slope, 1, ones, 1, x, 1, chunk, k, Store::cached);
-    kernels.backward_from_result(slope_from_result, 1, ones, 1, y, 1, chunk, k, Store::cached);
+    (p.plus_one ? kernels.plus_one_backward : kernels.backward_from_result)(
+        slope_from_result, 1, ones, 1, y, 1, chunk, k, Store::cached);
     for (std::ptrdiff_t i = 0; i < chunk; ++i) {
       result = mixed(mixed(mixed(result, canonical(y[i])), canonical(slope[i])),
                      canonical(slope_from_result[i]));
@@ -63,10 +64,12 @@ template <typename T>
 void print(const char* type, Kernels<T> KernelTable::*kernels) {
   for (const auto* list : {"plain", "extreme"}) {
     const bool extreme = std::strcmp(list, "extreme") == 0;
-    for (const auto& p : extreme ? reference::extreme_parameters() : reference::parameters()) {
+    auto parameters = extreme ? reference::extreme_parameters() : reference::parameters();
+    if (!extreme) parameters.push_back(reference::plus_one);
+    for (const auto& p : parameters) {
       std::printf("%-9s%-28s", type, p.name.c_str());
       for (const auto* table : reference::kernel_tables()) {
-        const auto value = digest(table->*kernels, p.alpha, p.scale, p.input_scale);
+        const auto value = digest(table->*kernels, p);
         std::printf(" %s %016llx", table->name, static_cast<unsigned long long>(value));
       }
       std::puts("");

@@ -3,7 +3,7 @@
 //
 //   exhaustive [--every n] [--threads n]
 //
-// --every n: only each n-th float. Coefficients other than alpha = 1 get every 31st of those.
+// --every n: only each n-th float. Coefficients other than 1 get every 31st of those.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -48,9 +48,15 @@ struct Batch {
 
   explicit Batch(T one) { std::fill(ones, ones + chunk, one); }
 
-  void run(const cpu::Kernels<T>& kernels, const Coefficients<T>& k, std::ptrdiff_t n) {
-    kernels.forward(y, 1, x, 1, n, k, cpu::Store::cached);
-    kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
+  void run(const cpu::Kernels<T>& kernels, const Parameters& p, std::ptrdiff_t n) {
+    const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
+    if (p.plus_one) {
+      kernels.plus_one(y, 1, x, 1, n, k, cpu::Store::cached);
+      kernels.plus_one_backward(slope, 1, ones, 1, y, 1, n, k, cpu::Store::cached);
+    } else {
+      kernels.forward(y, 1, x, 1, n, k, cpu::Store::cached);
+      kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
+    }
   }
 };
 
@@ -77,7 +83,6 @@ void see(Errors& errors, const Batch<T>& batch, std::ptrdiff_t n, const Paramete
 // Floats by their bits: start, start + step, ...
 Errors float_errors(const cpu::Kernels<float>& kernels, const Parameters& p, std::uint64_t start,
                     std::uint64_t step) {
-  const Coefficients<float> k(p.alpha, p.scale, p.input_scale);
   Batch<float> batch(1);
   Errors errors;
   for (std::uint64_t bits = start; bits < std::uint64_t{1} << 32;) {
@@ -85,7 +90,7 @@ Errors float_errors(const cpu::Kernels<float>& kernels, const Parameters& p, std
     for (; n < chunk && bits < std::uint64_t{1} << 32; bits += step) {
       batch.x[n++] = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
     }
-    batch.run(kernels, k, n);
+    batch.run(kernels, p, n);
     see<float, double>(errors, batch, n, p);
   }
   return errors;
@@ -105,7 +110,6 @@ Errors float_errors_threaded(const cpu::Kernels<float>& kernels, const Parameter
 }
 
 Errors double_errors(const cpu::Kernels<double>& kernels, const Parameters& p, int batches) {
-  const Coefficients<double> k(p.alpha, p.scale, p.input_scale);
   Batch<double> batch(1);
   Errors errors;
   std::mt19937_64 random(2015);
@@ -119,7 +123,7 @@ Errors double_errors(const cpu::Kernels<double>& kernels, const Parameters& p, i
           : kind == 4 ? -std::abs(near(random)) * 0x1p-4 / p.input_scale
                       : near(random) / p.input_scale;
     }
-    batch.run(kernels, k, chunk);
+    batch.run(kernels, p, chunk);
     see<double, long double>(errors, batch, chunk, p);
   }
   return errors;
@@ -129,7 +133,6 @@ Errors double_errors(const cpu::Kernels<double>& kernels, const Parameters& p, i
 template <typename T>
 void count_wrong_halves(const cpu::Kernels<T>& kernels, const Parameters& p, int& values,
                         int& slopes) {
-  const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
   const reference::Exact<double> exact(p);
   constexpr std::uint16_t one = std::is_same_v<T, Float16> ? 0x3c00 : 0x3f80;
   Batch<T> batch(T{one});
@@ -141,7 +144,7 @@ void count_wrong_halves(const cpu::Kernels<T>& kernels, const Parameters& p, int
   };
   for (int start = 0; start < 65536; start += chunk) {
     for (int i = 0; i < chunk; ++i) batch.x[i].bits = static_cast<std::uint16_t>(start + i);
-    batch.run(kernels, k, chunk);
+    batch.run(kernels, p, chunk);
     for (int i = 0; i < chunk; ++i) {
       const double x = reference::widened(batch.x[i]);
       values += differ(batch.y[i], exact.value(x));
@@ -164,8 +167,13 @@ bool report(const char* table, const char* type, const Parameters& p, const Erro
 bool run(std::uint64_t every, unsigned threads) {
   bool good = true;
   const cpu::KernelTable& table = *reference::kernel_tables().back();
-  const auto all = [] {
+  const auto halves = [] {
     auto list = reference::parameters();
+    list.insert(list.begin() + 1, reference::plus_one);
+    return list;
+  }();
+  const auto all = [&] {
+    auto list = halves;
     for (const auto& more : reference::extreme_parameters()) list.push_back(more);
     return list;
   }();
@@ -180,7 +188,7 @@ bool run(std::uint64_t every, unsigned threads) {
                    double_errors(table.float64, p, p.limit == 1.0 ? 1000 : 100));
   }
   for (const auto* each : reference::kernel_tables()) {
-    for (const auto& p : reference::parameters()) {
+    for (const auto& p : halves) {
       int values = 0, slopes = 0, more_values = 0, more_slopes = 0;
       count_wrong_halves(each->float16, p, values, slopes);
       count_wrong_halves(each->bfloat16, p, more_values, more_slopes);

@@ -157,6 +157,58 @@ TYPED_TEST(Formula, slope_from_result_agrees_with_the_slope) {
   EXPECT_TRUE(std::isnan(slope_from_result(TestFixture::limits::quiet_NaN(), k)));
 }
 
+template <typename number_t>
+number_t plus_one_of(number_t x) {
+  return plus_one(x, Coefficients<number_t>(1, 1, 1));
+}
+
+TYPED_TEST(Formula, plus_one_is_the_exponential_up_to_zero_and_a_sum_beyond) {
+  std::mt19937_64 random(13);
+  const reference::Exact<wide_t<TypeParam>> exact(reference::plus_one);
+  std::uniform_real_distribution<double> exponent(-40, 10);
+  for (int i = 0; i < 100000; ++i) {
+    const auto x = static_cast<TypeParam>(std::exp2(exponent(random)));
+    ASSERT_EQ(plus_one_of(x), x + 1);
+    ASSERT_LE(reference::error_in_ulp(plus_one_of(-x), exact.value(-x)), 1) << -x;
+  }
+  EXPECT_EQ(plus_one_of(TypeParam(0.0)), 1);
+  EXPECT_EQ(plus_one_of(TypeParam(-0.0)), 1);
+}
+
+TYPED_TEST(Formula, plus_one_has_the_right_ends_and_keeps_nan) {
+  using limits = typename TestFixture::limits;
+  EXPECT_EQ(plus_one_of(limits::infinity()), limits::infinity());
+  EXPECT_EQ(plus_one_of(limits::max()), limits::max());
+  EXPECT_EQ(plus_one_of(-limits::infinity()), 0);
+  EXPECT_FALSE(std::signbit(plus_one_of(-limits::infinity())));
+  EXPECT_EQ(plus_one_of(limits::lowest()), 0);
+  for (const TypeParam nan : {limits::quiet_NaN(), -limits::quiet_NaN()}) {
+    EXPECT_TRUE(std::isnan(plus_one_of(nan)));
+    EXPECT_TRUE(std::isnan(plus_one_slope(nan)));
+  }
+}
+
+TYPED_TEST(Formula, plus_one_is_positive_down_to_the_smallest_number) {
+  using limits = typename TestFixture::limits;
+  const auto smallest = static_cast<TypeParam>(std::log(wide_t<TypeParam>(limits::denorm_min())));
+  EXPECT_EQ(plus_one_of(smallest), limits::denorm_min());
+  EXPECT_EQ(plus_one_of(smallest - 1), 0);
+  // Where elu(x) + 1 is 0.
+  const TypeParam x = sizeof(TypeParam) == 4 ? -18 : -38;
+  EXPECT_EQ(value_of<TypeParam>(1, 1, 1, x) + 1, 0);
+  EXPECT_GT(plus_one_of(x), 0);
+}
+
+TYPED_TEST(Formula, plus_one_has_the_slope_of_elu) {
+  const Coefficients<TypeParam> k(1, 1, 1);
+  std::mt19937_64 random(17);
+  std::uniform_real_distribution<double> exponent(-40, 11);
+  for (int i = 0; i < 100000; ++i) {
+    const auto x = static_cast<TypeParam>(std::exp2(exponent(random)) * (i % 4 == 0 ? 1 : -1));
+    ASSERT_EQ(plus_one_slope(plus_one(x, k)), slope(x, k)) << x;
+  }
+}
+
 TYPED_TEST(Formula, takes_coefficients_without_limits) {
   const TypeParam infinity = TestFixture::limits::infinity();
   const double inf = std::numeric_limits<double>::infinity();

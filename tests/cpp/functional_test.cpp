@@ -85,6 +85,15 @@ TEST_P(FunctionalTest, TheGradientIsTheSlope) {
   }
 }
 
+TEST_P(FunctionalTest, EluPlusOneIsTheFormula) {
+  auto x = input_.clone().requires_grad_();
+  const auto y = torch_elu::elu_plus_one(x);
+  const auto wide = input_.to(torch::kDouble);
+  expect_close(y.detach(), torch::where(wide > 0, wide + 1, torch::exp(wide)));
+  y.sum().backward();
+  expect_close(x.grad(), reference_slope(input_, 1, 1, 1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, FunctionalTest,
                          testing::Values(torch::kDouble, torch::kFloat, torch::kHalf,
                                          torch::kBFloat16),
@@ -101,6 +110,17 @@ TEST(Functional, DerivativesOfEveryOrderExist) {
     const auto expected =
         torch::where(x > 0, order == 1 ? 2.0 : 0.0, std::pow(3.0, order) * torch::exp(3.0 * x));
     EXPECT_TRUE(torch::allclose(derivative, expected, 1e-14)) << order;
+  }
+}
+
+TEST(Functional, DerivativesOfEluPlusOneOfEveryOrderExist) {
+  const auto x =
+      torch::tensor({-30.0, -0.5, 0.0, 1.0}, torch::dtype(torch::kDouble).requires_grad(true));
+  torch::Tensor derivative = torch_elu::elu_plus_one(x);
+  for (int order = 1; order <= 4; ++order) {
+    derivative = torch::autograd::grad({derivative.sum()}, {x}, {}, true, true)[0];
+    const auto expected = torch::where(x > 0, order == 1 ? 1.0 : 0.0, torch::exp(x));
+    EXPECT_TRUE(torch::allclose(derivative, expected, 1e-14, 0)) << order;
   }
 }
 

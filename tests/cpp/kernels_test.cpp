@@ -106,21 +106,39 @@ constexpr Case cases[] = {{1, 1, 1},         {1.6732632423543772, 1.050700987355
                           {-2, 1, -0.5},     {1e-20, 1, 1},
                           {0, 1, 1}};
 
-enum class Operation { forward, backward_from_input, backward_from_result };
+enum class Operation {
+  forward,
+  backward_from_input,
+  backward_from_result,
+  plus_one,
+  plus_one_backward
+};
 constexpr Operation operations[] = {Operation::forward, Operation::backward_from_input,
-                                    Operation::backward_from_result};
+                                    Operation::backward_from_result, Operation::plus_one,
+                                    Operation::plus_one_backward};
 
-// Any of the three, with the strides in elements.
+bool takes_gradient(Operation operation) {
+  return operation != Operation::forward && operation != Operation::plus_one;
+}
+
+// These take no coefficients but those of the first case.
+bool is_plus_one(Operation operation) {
+  return operation == Operation::plus_one || operation == Operation::plus_one_backward;
+}
+
+// Any of them, with the strides in elements.
 template <typename T>
 void run(const KernelTable& table, Operation operation, const Case& c, T* out,
          std::ptrdiff_t out_stride, const T* grad, std::ptrdiff_t grad_stride, const T* x,
          std::ptrdiff_t x_stride, std::ptrdiff_t n, Store store = Store::cached) {
   const auto& kernels = table.*Type<T>::kernels;
   const Coefficients<T> k(c.alpha, c.scale, c.input_scale);
-  if (operation == Operation::forward) {
-    kernels.forward(out, out_stride, x, x_stride, n, k, store);
+  if (!takes_gradient(operation)) {
+    const auto forward = is_plus_one(operation) ? kernels.plus_one : kernels.forward;
+    forward(out, out_stride, x, x_stride, n, k, store);
   } else {
-    const auto backward = operation == Operation::backward_from_input
+    const auto backward = is_plus_one(operation) ? kernels.plus_one_backward
+                          : operation == Operation::backward_from_input
                               ? kernels.backward_from_input
                               : kernels.backward_from_result;
     backward(out, out_stride, grad, grad_stride, x, x_stride, n, k, store);
@@ -146,6 +164,7 @@ class KernelsOf : public testing::Test {
     const auto x = inputs<T>(), grad = gradients<T>(x.size());
     for (const Case& c : cases) {
       for (const Operation operation : operations) {
+        if (is_plus_one(operation) && &c != &cases[0]) continue;
         const auto wanted = one_by_one(kernels_baseline, operation, c, grad, x);
         for (const KernelTable* table : reference::kernel_tables()) {
           SCOPED_TRACE(testing::Message() << table->name << ", operation "
@@ -188,14 +207,14 @@ TYPED_TEST(KernelsOf, in_place_gives_the_same_bits) {
       const std::ptrdiff_t count = (n + stride - 1) / stride;
       run<TypeParam>(table, operation, c, data.data(), stride, grad.data(), stride, data.data(),
                      stride, count);
-      if (operation != Operation::forward) {
+      if (takes_gradient(operation)) {
         run<TypeParam>(table, operation, c, more.data(), stride, more.data(), stride, x.data(),
                        stride, count);
       }
       for (std::size_t i = 0; i < x.size(); ++i) {
         const bool touched = i % static_cast<std::size_t>(stride) == 0;
         this->expect_same(data[i], touched ? wanted[i] : x[i], x[i], i);
-        if (operation == Operation::forward) continue;
+        if (!takes_gradient(operation)) continue;
         this->expect_same(more[i], touched ? wanted[i] : grad[i], x[i], i);
       }
     }
@@ -298,21 +317,25 @@ TYPED_TEST_SUITE(HalfKernelsOf, Halves, );
 TYPED_TEST(HalfKernelsOf, every_value_and_slope_at_alpha_one_is_correctly_rounded) {
   const auto x = inputs<TypeParam>();
   const std::vector<TypeParam> ones(x.size(), one<TypeParam>());
-  const reference::Exact<double> exact({"", 1, 1, 1, 1});
+  const reference::Exact<double> exact({"", 1, 1, 1, 1}), exact_plus_one(reference::plus_one);
   for (const KernelTable* table : reference::kernel_tables()) {
-    auto y = x, slope = x;
+    auto y = x, slope = x, plus_one = x;
     const auto n = static_cast<std::ptrdiff_t>(x.size());
     run<TypeParam>(*table, Operation::forward, cases[0], y.data(), 1, nullptr, 1, x.data(), 1, n);
     run<TypeParam>(*table, Operation::backward_from_input, cases[0], slope.data(), 1, ones.data(),
                    1, x.data(), 1, n);
+    run<TypeParam>(*table, Operation::plus_one, cases[0], plus_one.data(), 1, nullptr, 1, x.data(),
+                   1, n);
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double at = reference::widened(x[i]);
       if (std::isnan(at)) {
-        EXPECT_TRUE(is_nan(y[i]) && is_nan(slope[i]));
+        EXPECT_TRUE(is_nan(y[i]) && is_nan(slope[i]) && is_nan(plus_one[i]));
         continue;
       }
       EXPECT_EQ(y[i].bits, reference::rounded_to_half<TypeParam>(exact.value(at))) << at;
       EXPECT_EQ(slope[i].bits, reference::rounded_to_half<TypeParam>(exact.slope(at))) << at;
+      const double of_plus_one = exact_plus_one.value(at);
+      EXPECT_EQ(plus_one[i].bits, reference::rounded_to_half<TypeParam>(of_plus_one)) << at;
     }
   }
 }

@@ -15,8 +15,11 @@ namespace torch_elu::reference {
 struct Parameters {
   std::string name;
   double alpha, scale, input_scale;
-  double limit;  // of the error, in ulp
+  double limit;           // of the error, in ulp
+  bool plus_one = false;  // elu_plus_one, for which the coefficients are 1
 };
+
+inline const Parameters plus_one{"elu_plus_one", 1, 1, 1, 1.0, true};
 
 inline Parameters celu(double alpha) {
   return {"celu " + std::to_string(alpha), alpha, 1, 1 / alpha, 1.6};
@@ -53,9 +56,10 @@ inline std::vector<Parameters> extreme_parameters() {
 template <typename wide_t>
 struct Exact {
   wide_t scale, alpha, input_scale;
+  bool plus_one;
 
   explicit Exact(const Parameters& p)
-      : scale(p.scale), alpha(scale * p.alpha), input_scale(p.input_scale) {}
+      : scale(p.scale), alpha(scale * p.alpha), input_scale(p.input_scale), plus_one(p.plus_one) {}
 
   // With alpha * scale and scale rounded to the number type beforehand, as the kernels hold them.
   template <typename number_t>
@@ -66,7 +70,10 @@ struct Exact {
     return result;
   }
 
-  wide_t value(wide_t x) const { return x < 0 ? alpha * std::expm1(input_scale * x) : scale * x; }
+  wide_t value(wide_t x) const {
+    if (plus_one) return x > 0 ? x + 1 : std::exp(x);
+    return x < 0 ? alpha * std::expm1(input_scale * x) : scale * x;
+  }
   // At -700 the product would be off by as much as the result's last place is worth: hence its
   // error.
   wide_t slope(wide_t x) const {

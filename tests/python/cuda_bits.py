@@ -55,13 +55,17 @@ def different(a: Tensor, b: Tensor) -> Tensor:
 
 
 def results(x: Tensor, grad: Tensor, c: tuple[float, float, float]) -> Iterator[tuple[str, Tensor]]:
-    """Forward, and backward from the input and from the result."""
+    """Forward, backward from the input and from the result, and those of elu_plus_one."""
     ops = torch.ops.torch_elu
     y = ops.elu(x, *c)
     yield "forward", y
     yield "backward", ops.elu_backward(grad, *c, False, x)
     if min(c) >= 0:
         yield "backward from the result", ops.elu_backward(grad, *c, True, y)
+    if c == (1.0, 1.0, 1.0):
+        y = ops.elu_plus_one(x)
+        yield "elu_plus_one", y
+        yield "its backward", ops.elu_plus_one_backward(grad, y)
 
 
 def compare(dtype: torch.dtype, c: tuple[float, float, float], device: str = "cuda") -> list[str]:

@@ -21,7 +21,8 @@ INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P[0-9T]+ )?([A-Z][\w
 # A kernel's template arguments, mangled.
 KERNEL = re.compile(
     rf"(dense|strided)_kernelILi(\d+)E({'|'.join(DTYPES)})Li(\d)E"
-    r"N.*?\d(Value|Backward|BackwardFromResult|ExtremeValue|ExtremeBackward)I[dfN]"
+    r"N.*?\d(Value|Backward|BackwardFromResult|PlusOneValue|PlusOneBackward"
+    r"|ExtremeValue|ExtremeBackward)I[dfN]"
 )
 
 

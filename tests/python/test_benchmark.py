@@ -56,7 +56,7 @@ def test_every_contender_is_timed(cases: dict[str, dict[str, Any]]) -> None:
 
 
 def test_every_kind_of_work_is_timed(cases: dict[str, dict[str, Any]]) -> None:
-    groups = {"forward", "backward", "strided", "call", "TorchScript", "training step"}
+    groups = {"forward", "backward", "strided", "call", "TorchScript", "training step", "shapes"}
     if len(os.sched_getaffinity(0)) > 1:
         groups.add("threads")
     assert {case["group"] for case in cases.values()} == groups

@@ -41,7 +41,15 @@ def from_result(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
     return ops.elu_backward(grad, *c, True, x)
 
 
-FUNCTIONS = (value, from_input, from_result)
+def plus_one(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
+    return ops.elu_plus_one(x)
+
+
+def plus_one_backward(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
+    return ops.elu_plus_one_backward(grad, x)
+
+
+FUNCTIONS = (value, from_input, from_result, plus_one, plus_one_backward)
 
 
 def random_values(dtype: torch.dtype, *shape: int) -> Tensor:
@@ -176,6 +184,7 @@ def test_gradients_of_any_order_are_right() -> None:
         lambda x: torch_elu.elu(x, 0.5),
         lambda x: torch_elu.celu(x, 0.3),
         lambda x: torch_elu.elu(x, 0.5, save="output"),
+        torch_elu.elu_plus_one,
     ):
         assert torch.autograd.gradcheck(function, x)
         assert torch.autograd.gradgradcheck(function, x)

@@ -26,15 +26,23 @@ OPERATIONS = {
     ("float32", "Value"): (9, 2, 2),
     ("float32", "Backward"): (9, 1, 3),
     ("float32", "BackwardFromResult"): (0, 1, 2),
+    ("float32", "PlusOneValue"): (10, 1, 1),
+    ("float32", "PlusOneBackward"): (0, 0, 1),
     ("float16", "Value"): (7, 2, 2),
     ("float16", "Backward"): (7, 1, 3),
     ("float16", "BackwardFromResult"): (0, 1, 2),
+    ("float16", "PlusOneValue"): (8, 1, 1),
+    ("float16", "PlusOneBackward"): (0, 0, 1),
     ("bfloat16", "Value"): (6, 2, 2),
     ("bfloat16", "Backward"): (6, 1, 3),
     ("bfloat16", "BackwardFromResult"): (0, 1, 2),
+    ("bfloat16", "PlusOneValue"): (7, 1, 1),
+    ("bfloat16", "PlusOneBackward"): (0, 0, 1),
     ("float64", "Value"): (14, 3, 3),
     ("float64", "Backward"): (14, 1, 3),
     ("float64", "BackwardFromResult"): (0, 1, 2),
+    ("float64", "PlusOneValue"): (15, 1, 1),
+    ("float64", "PlusOneBackward"): (0, 0, 1),
 }
 
 
@@ -63,6 +71,7 @@ def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
 def test_there_is_a_kernel_for_every_layout_dtype_and_function(architecture: str) -> None:
     found = {str(kernel) for kernel in kernels(architecture)}
     functions = ["Value", "Backward", "BackwardFromResult", "ExtremeValue", "ExtremeBackward"]
+    functions += ["PlusOneValue", "PlusOneBackward"]
     assert found == {
         f"{layout}<{alignment}, {dtype}, {function}>"
         for dtype, size in {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}.items()

@@ -214,6 +214,11 @@ CALLS: dict[str, tuple[Call, Call]] = {
         lambda x, grad: gradient(torch_elu.elu, x, grad),
         lambda x, grad: gradient(F.elu, x, grad),
     ),
+    "elu_plus_one": (lambda x, _: torch_elu.elu_plus_one(x), lambda x, _: F.elu(x) + 1),
+    "gradient of elu_plus_one": (
+        lambda x, grad: gradient(torch_elu.elu_plus_one, x, grad),
+        lambda x, grad: gradient(F.elu, x, grad),
+    ),
     "backward": (
         lambda x, grad: ops.elu_backward(grad, 0.3, 1, 1, False, x),
         lambda x, grad: aten.elu_backward(grad, 0.3, 1, 1, False, x),

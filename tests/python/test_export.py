@@ -25,7 +25,8 @@ class Family(torch.nn.Module):
         overwritten = x * 1.0
         torch_elu.elu(overwritten, 0.1, inplace=True)
         out = torch.ops.torch_elu.elu.out(x, 1 / 3, out=torch.empty_like(x))
-        return [torch_elu.elu(x, 2), torch_elu.selu(x), self.celu(x), overwritten, out]
+        plus_one = torch_elu.elu_plus_one(x)
+        return [torch_elu.elu(x, 2), torch_elu.selu(x), self.celu(x), overwritten, out, plus_one]
 
 
 def assert_same_outputs(actual: list[Tensor], expected: list[Tensor]) -> None:
@@ -44,6 +45,7 @@ def test_a_program_runs_after_it_was_saved_and_loaded(strict: bool, tmp_path: Pa
     decomposed = loaded.run_decompositions()
     targets = [node.target for node in decomposed.graph.nodes]
     assert targets.count(torch.ops.torch_elu.elu.default) == 5
+    assert targets.count(torch.ops.torch_elu.elu_plus_one.default) == 1
     assert not [target for target in targets if "aten.elu" in str(target)]
     assert_same_outputs(decomposed.module()(x), model(x))
 

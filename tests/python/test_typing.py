@@ -24,7 +24,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch_elu.elu(self.activation(x), 0.5, save="output")
-        return torch_elu.celu(torch_elu.selu(x), alpha=2)
+        return torch_elu.celu(torch_elu.selu(x), alpha=2) * torch_elu.elu_plus_one(x)
 
 
 def test(x: Tensor) -> Tensor:
@@ -51,6 +51,7 @@ number: int = torch_elu.selu(torch.ones(3))
 torch_elu.no_such_name
 torch_elu.convert(torch.ones(3))
 torch_elu.override_aten(True)
+torch_elu.elu_plus_one(torch.ones(3), inplace=True)
 """
 
 
@@ -74,4 +75,4 @@ def test_right_code_passes_and_each_mistake_is_found(
     errors = [line for line in result.stdout.splitlines() if ": error:" in line]
     assert not [line for line in errors if line.startswith("right.py")], result.stdout
     lines = {int(line.split(":")[1]) for line in errors if line.startswith("wrong.py")}
-    assert lines == {5, 6, 7, 8, 9, 10, 11, 12}, result.stdout
+    assert lines == {5, 6, 7, 8, 9, 10, 11, 12, 13}, result.stdout

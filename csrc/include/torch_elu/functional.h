@@ -6,9 +6,9 @@
 
 #include <string>
 
-/// ELU, SELU and CELU as functions of a tensor.
+/// ELU, SELU and CELU as functions of a tensor, and ELU + 1.
 ///
-/// All of them are one family,
+/// The first three are one family,
 ///
 ///     f(x) = scale * x                                     for x >  0
 ///     f(x) = alpha * scale * (exp(input_scale * x) - 1)    for x <= 0
@@ -53,6 +53,21 @@ TORCH_ELU_API at::Tensor& selu_(at::Tensor& self);
 TORCH_ELU_API at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha = 1,
                               bool save_output = false);
 TORCH_ELU_API at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha = 1);
+
+/// elu(self) + 1, the feature map of linear attention (Katharopoulos et al., arXiv:2006.16236):
+///
+///     f(x) = x + 1     for x >  0
+///     f(x) = exp(x)    for x <= 0
+///
+/// Unlike that sum it does not round to 0 below -17 (float32) or -6 (bfloat16), but stays positive
+/// for as long as exp(x) is. For backward the result is saved, which is the slope where it is below
+/// 1. Where transforms of `torch.func` or forward mode differentiate it, and on devices without a
+/// kernel of this library, PyTorch's own operators compute it.
+TORCH_ELU_API at::Tensor elu_plus_one(const at::Tensor& self);
+
+/// grad_output * f'(x), from result = f(x): grad_output * min(result, 1). Differentiable in both.
+TORCH_ELU_API at::Tensor elu_plus_one_backward(const at::Tensor& grad_output,
+                                               const at::Tensor& result);
 
 /// The version of this library.
 TORCH_ELU_API std::string version();
