@@ -2,6 +2,7 @@
 // policy that Python exported twice, with torch_elu's ELU and with PyTorch's, in turn, and reports
 // how long a tick takes; in a control loop the slowest ones count.
 
+#include <ATen/Parallel.h>
 #include <torch/script.h>
 
 #include <algorithm>

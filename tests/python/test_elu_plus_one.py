@@ -119,8 +119,8 @@ def test_it_is_positive_where_elu_plus_1_has_become_0(
     assert (F.elu(x) + 1 == 0).all()
     assert (elu_plus_one(x) > 0).all()
     nearer = torch.tensor([of_sum + 0.2], dtype=dtype)
-    of_nearer = rounded(torch.expm1(nearer.double()), dtype) + 1
-    assert of_nearer > 0, "the sum is positive further down than stated"
+    elu_of_nearer = torch.tensor([float(mpmath.expm1(nearer.item()))], dtype=torch.float64)
+    assert rounded(elu_of_nearer, dtype) + 1 > 0, "the sum is 0 further up than stated"
     assert elu_plus_one(torch.tensor([of_exp - 1], dtype=dtype)) == 0
 
 
