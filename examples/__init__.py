@@ -1,0 +1,1 @@
+"""Programs to start from: `python -m examples.digits` and so on."""
