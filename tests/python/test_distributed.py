@@ -270,7 +270,10 @@ def compare_on_every_placement(name: str, mesh: DeviceMesh) -> None:
                     assert result is expected, case
                     continue
                 assert isinstance(result, tuple), case
-                if "broadcast" not in name:
+                if name == "gradient of elu_plus_one":  # of the result, which is never partial
+                    assert result[0] == expected[0], case
+                    assert sum(result[1].values()) <= sum(expected[1].values()), case
+                elif "broadcast" not in name:
                     assert result[:2] == expected[:2], case
                 torch.testing.assert_close(result[2], expected[2], msg=case)
                 if "backward" not in name and "gradient" not in name:
