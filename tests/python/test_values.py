@@ -191,6 +191,11 @@ def test_in_float32_too_an_exponential_leaves_the_smallest_alpha_behind() -> Non
     assert torch.equal(slope(x, Coefficients(1e-320, 1.0, -1.0)), torch.full_like(x, -INF))
 
 
+def test_the_smallest_inputs_overflow_where_alpha_is_large_enough() -> None:
+    x = torch.tensor([-1e-40, -1e-45])
+    assert torch.equal(elu(x, 3e38, 3e38, 1e17), torch.full_like(x, -INF))
+
+
 @pytest.mark.parametrize("name", ["alpha", "scale", "input_scale"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_coefficient_that_overflows_float32_is_an_error(dtype: torch.dtype, name: str) -> None:
