@@ -89,10 +89,12 @@ TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& k) {
   const number_t low = fma(p.low, power, expm1.low);
   const number_t curved =
       scaled(times(k.extreme_alpha.mantissa, expm1.high, low), m + k.extreme_alpha.exponent);
-  // Where expm1 is its argument: without the product, which may underflow.
+  // Where expm1 is its argument: without the product, which may underflow. In two steps up, since
+  // from a subnormal x one does not reach infinity.
   const int up = k.extreme_slope.exponent > 0 ? k.extreme_slope.exponent : 0;
   const int down = k.extreme_slope.exponent - up;
-  const number_t straight = scaled(scaled(x, up) * k.extreme_slope.mantissa, down);
+  const number_t lifted = scaled(scaled(x, up / 2), up - up / 2);
+  const number_t straight = scaled(lifted * k.extreme_slope.mantissa, down);
   const bool is_straight = (product < 0 ? -product : product) < Constants<number_t>::straight;
   return select(x < 0, select(is_straight, straight, curved), k.scale * x);
 }

@@ -177,6 +177,25 @@ def test_infinite_and_nan_alpha(dtype: torch.dtype) -> None:
         assert_same_bits(elu(x, alpha), torch.tensor([-alpha, -alpha, 2.0, INF], dtype=dtype))
 
 
+@pytest.mark.parametrize(("dtype", "alpha"), [(torch.float64, 1e300), (torch.float32, 1e30)])
+def test_an_input_scale_of_zero_gives_zero_however_large_alpha_and_input_are(
+    dtype: torch.dtype, alpha: float
+) -> None:
+    x = torch.tensor([-1e30, -1.0], dtype=dtype)
+    assert torch.equal(elu(x, alpha, 1.0, 0.0), torch.zeros_like(x))
+
+
+def test_in_float32_too_an_exponential_leaves_the_smallest_alpha_behind() -> None:
+    x = torch.tensor([-1e30, -2e3])
+    assert torch.equal(elu(x, 1e-320, 1.0, -1.0), torch.full_like(x, INF))
+    assert torch.equal(slope(x, Coefficients(1e-320, 1.0, -1.0)), torch.full_like(x, -INF))
+
+
+def test_the_smallest_inputs_overflow_where_alpha_is_large_enough() -> None:
+    x = torch.tensor([-1e-40, -1e-45])
+    assert torch.equal(elu(x, 3e38, 3e38, 1e17), torch.full_like(x, -INF))
+
+
 @pytest.mark.parametrize("name", ["alpha", "scale", "input_scale"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_a_coefficient_that_overflows_float32_is_an_error(dtype: torch.dtype, name: str) -> None:
