@@ -197,6 +197,11 @@ void check_values(const Call& call, const at::Tensor& result, const at::Tensor& 
   // Of an out whose elements share memory PyTorch refuses the plain cases alone; what is there in
   // the end is one of several values.
   if (at::has_internal_overlap(result) != at::MemOverlap::No) return;
+  // So it is with an input that overlaps the result in a way PyTorch finds too hard to tell.
+  if (call.op == Operator::out && call.shares_base) {
+    const auto overlap = at::get_overlap_status(call.other_tensor(), self);
+    if (overlap != at::MemOverlapStatus::Full && overlap != at::MemOverlapStatus::No) return;
+  }
   if (!is_plain(c.alpha) || !is_plain(c.scale) || !is_plain(c.input_scale)) return;
   const Reference reference{c.alpha.toDouble(), c.scale.toDouble(), c.input_scale.toDouble()};
   const auto dtype = result.scalar_type();
