@@ -207,7 +207,8 @@ struct Coefficients {
       mantissa = std::frexp(mantissa * std::frexp(factor, &of_factor), &of_product);
       if (std::isfinite(mantissa)) exponent += of_factor + of_product;
     }
-    if (mantissa == 0) exponent = 0;  // 2^exponent * x may be infinite, and 0 times that is NaN
+    // Zero without the exponents of its other factors, with which x would overflow beside it.
+    if (mantissa == 0) return {static_cast<number_t>(mantissa), 0};
     return {static_cast<number_t>(2 * mantissa), exponent - 1};
   }
 };

@@ -62,6 +62,16 @@ TEST_P(FunctionalTest, CeluDividesByAlpha) {
   expect_close(torch_elu::celu(input_, 0.5), reference(input_, 0.5, 1, 2));
 }
 
+TEST_P(FunctionalTest, AnInputScaleOfZeroGivesZeroForEveryNegativeNumber) {
+  const double lowest = GetParam() == torch::kHalf     ? -65504
+                        : GetParam() == torch::kDouble ? std::numeric_limits<double>::lowest()
+                                                       : -3e38;
+  const auto x = torch::tensor({lowest, lowest / 2, -1.0, -1e-5}, torch::kDouble).to(GetParam());
+  for (const double alpha : {-8.0, 0.5, 1.0, 8.0, 1e30}) {
+    EXPECT_TRUE(torch::equal(torch_elu::elu(x, alpha, 1, 0), torch::zeros_like(x))) << alpha;
+  }
+}
+
 TEST_P(FunctionalTest, InPlaceAndOutGiveTheSameBits) {
   const auto expected = torch_elu::elu(input_, 0.5);
   auto in_place = input_.clone();
