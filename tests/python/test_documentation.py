@@ -78,7 +78,7 @@ def test_python_in_the_readme_runs_as_it_stands(
 
 
 def run(code: str, page: Path, line: int) -> None:
-    """In names of its own; errors show page and line. A process for each takes ten times as long."""
+    """In names of its own, and so that errors show page and line; a process would load PyTorch."""
     exec(compile("\n" * (line - 1) + code, page, "exec"), {"__name__": "__main__"})
 
 
