@@ -1,4 +1,5 @@
-# make demo    trains, exports and runs an ELU network through all three front doors
+# make demo    trains, exports and runs an ELU network through all three front doors, with tables, JSON and pictures
+#              in build/demo
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
@@ -10,6 +11,7 @@
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
 # make memory  the peak memory of training, with its table, JSON and pictures in build/memory
+# make pictures  the README's pictures in docs/pictures, from what bench, demo and memory wrote
 # make docs    the documentation site, in build/docs; a warning is an error
 # make wheel   a wheel for the PyTorch in .venv, in build/wheel, and a check of what is in it
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
@@ -47,7 +49,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench memory docs wheel gpu exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench memory pictures docs wheel gpu exhaustive arm test-without-cuda lint tidy format clean
 
 build: $(BUILD_STAMP)
 
@@ -90,6 +92,9 @@ bench: build
 
 memory: build
 	$(BIN)/python -m benchmarks.memory --output $(BUILD)/memory
+
+pictures: build
+	$(BIN)/python -m docs.draw --build $(BUILD)
 
 docs: build
 	$(BIN)/python -m pip install --quiet --group docs

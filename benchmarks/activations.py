@@ -115,9 +115,8 @@ def main() -> None:
     print(f"\n{report}\n")
     if arguments.quick:
         print("--quick: too few samples to judge any goal by")
-    pictures = (
-        save_pictures(results, output) if {"forward", "backward"} <= {*arguments.only} else []
-    )
+    drawable = {"forward", "backward"} <= {*arguments.only}
+    pictures = save_pictures(description, results, output) if drawable else []
     for path in [output / "results.md", output / "results.json", *pictures]:
         print(f"wrote {path}")
 

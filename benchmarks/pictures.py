@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from .elementwise import COMPILED, COPY, MEMCPY, OURS, PYTORCH, PYTORCH_BACKWARD_OUT, size_name
-from .machine import caches
 from .timing import Results
 
 STYLES = {"light": "default", "dark": "dark_background"}
@@ -28,7 +28,7 @@ COLORS = {
 LIMITS = {COPY: "--", MEMCPY: ":"}
 
 
-def draw_sizes(results: Results) -> Figure:
+def draw_sizes(machine: dict[str, str], results: Results) -> Figure:
     """Time per element of a float32 forward against the number of elements."""
     figure, axis = plt.subplots(figsize=(9, 5.5), layout="constrained")
     cases = sorted(
@@ -50,23 +50,23 @@ def draw_sizes(results: Results) -> Figure:
     axis.set(
         xlabel="number of elements",
         ylabel="time (ns per element)",
-        title="elu forward, float32, one thread",
+        title=f"elu forward, float32, one thread, {machine['CPU']}, {machine['instruction set']}",
     )
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda numel, _: size_name(int(numel))))
     axis.set_yscale("log")
     axis.yaxis.set_major_formatter("{x:g}")
     axis.grid(alpha=0.25)
-    mark_caches(axis)
+    mark_caches(axis, machine["caches of a core"])
     figure.legend(loc="outside lower center", ncols=4)
     return figure
 
 
-def mark_caches(axis: Axes) -> None:
-    """Where input and output together fill a cache."""
+def mark_caches(axis: Axes, caches: str) -> None:
+    """Where input and output together fill a cache; as in "L1 32 KiB, L2 1024 KiB"."""
     least, most = axis.get_xlim()
-    for level, size in caches().items():
-        numel = size / 8
+    for level, kibibytes in re.findall(r"(L\d) (\d+) KiB", caches):
+        numel = (int(kibibytes) << 10) / 8
         if least < numel < most:
             axis.axvline(numel, color="gray", linewidth=0.8, alpha=0.6)
             axis.annotate(
@@ -78,7 +78,7 @@ def mark_caches(axis: Axes) -> None:
             )
 
 
-def draw_dtypes(results: Results) -> Figure:
+def draw_dtypes(machine: dict[str, str], results: Results) -> Figure:
     """Bars for forward and backward in the cache, by dtype."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained", sharey=True)
     pytorch = {"forward": PYTORCH, "backward": PYTORCH_BACKWARD_OUT}
@@ -98,13 +98,14 @@ def draw_dtypes(results: Results) -> Figure:
         axis.set_xticks(range(len(cases)), [str(dtype) for dtype, _ in cases])
         axis.set(title=f"elu {group}, 64 Ki elements, one thread", ylabel="time (ns per element)")
         axis.legend(fontsize=8)
+    figure.suptitle(f"{machine['CPU']}, {machine['instruction set']}")
     return figure
 
 
 PICTURES = {"sizes": draw_sizes, "dtypes": draw_dtypes}
 
 
-def save_pictures(results: Results, directory: Path) -> list[Path]:
+def save_pictures(machine: dict[str, str], results: Results, directory: Path) -> list[Path]:
     """Draws every picture in both versions and returns the files."""
     plt.switch_backend("agg")
     paths = []
@@ -112,7 +113,7 @@ def save_pictures(results: Results, directory: Path) -> list[Path]:
         for name, draw in PICTURES.items():
             path = directory / f"{name}-{theme}.png"
             with plt.style.context(style):
-                figure = draw(results)
+                figure = draw(machine, results)
                 figure.savefig(path, dpi=120)
             plt.close(figure)
             paths.append(path)

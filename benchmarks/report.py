@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from .tables import Verdict, format_goals, format_table
-from .timing import Results, Samples
+from .timing import Case, Results, Samples
 
 METHOD = """\
 Each time is the minimum of all samples, contenders in turn, on one pinned thread where nothing else
@@ -94,3 +95,16 @@ def to_json(
     goals = [dataclasses.asdict(verdict) for verdict in verdicts]
     document = {"machine": machine, "settings": settings, "cases": cases, "goals": goals}
     return json.dumps(document, indent=1)
+
+
+def load(path: Path) -> tuple[dict[str, str], Results]:
+    """The machine and the results of what `to_json` wrote; the cases have nothing to run."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    results: Results = {}
+    for of_case in document["cases"]:
+        contenders = of_case.pop("contenders")
+        group, name, unit = (of_case.pop(key) for key in ("group", "name", "unit"))
+        results[Case(group, name, build=list, unit=unit, facts=of_case)] = {
+            contender: Samples(times["samples"]) for contender, times in contenders.items()
+        }
+    return document["machine"], results

@@ -16,7 +16,7 @@ try:
     from .network import accuracy, build_network
     from .pictures import save_pictures
     from .tables import report
-    from .training import train, train_all
+    from .training import save, train, train_all
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make demo`")
 
@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
         type=Path,
         default=Path("build/demo"),
         metavar="DIRECTORY",
-        help="where tables, pictures, the exported network and the C++ apps go (%(default)s)",
+        help="where tables, JSON, pictures, the exported network and the C++ apps go (%(default)s)",
     )
     parser.add_argument(
         "--quick",
@@ -44,12 +44,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def compare_activations(seeds: int, epochs: int, output: Path) -> None:
-    """Trains every architecture, and puts what came out in tables and pictures."""
+    """Trains every architecture, and puts what came out in tables, JSON and pictures."""
     results = train_all(seeds, epochs)
     tables = report(results)
     (output / "results.md").write_text(tables + "\n", encoding="utf-8")
+    save(results, output / "results.json")
     print(f"\n{tables}\n")
-    for path in [output / "results.md", *save_pictures(results, output)]:
+    for path in [output / "results.md", output / "results.json", *save_pictures(results, output)]:
         print(f"wrote {path}")
 
 

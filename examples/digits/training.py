@@ -1,10 +1,12 @@
 """Trains every architecture from every seed, on all cores."""
 
+import json
 import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -94,4 +96,21 @@ def train_all(seeds: int, epochs: int) -> Results:
     for future in futures:
         run = future.result()
         results[run.architecture].append(run)
+    return results
+
+
+def save(results: Results, path: Path) -> None:
+    """Writes every run as JSON."""
+    runs = [asdict(run) for of_architecture in results.values() for run in of_architecture]
+    path.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Results:
+    """What `save` wrote."""
+    results: Results = {}
+    for of_run in json.loads(path.read_text(encoding="utf-8")):
+        architecture = Architecture(*of_run.pop("architecture"))
+        before, after = (LayerStatistics(*of_run.pop(when)) for when in ("before", "after"))
+        run = Run(architecture, **of_run, before=before, after=after)
+        results.setdefault(architecture, []).append(run)
     return results
