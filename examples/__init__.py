@@ -1,0 +1,1 @@
+"""What people start from: networks with ELU, each in a script that runs."""
