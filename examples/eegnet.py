@@ -65,7 +65,8 @@ def generate(trials: int) -> tuple[Tensor, Tensor]:
 def accuracy(network: nn.Module, trials: Tensor, labels: Tensor) -> float:
     """The share of trials told apart rightly."""
     network.eval()
-    return (network(trials).argmax(1) == labels).float().mean().item()
+    is_right: Tensor = network(trials).argmax(1) == labels
+    return is_right.float().mean().item()
 
 
 def main() -> None:

@@ -98,7 +98,8 @@ def loss_of(model: ActorCritic, batch: list[Tensor]) -> Tensor:
     clipped = ratio.clamp(1 - CLIP, 1 + CLIP)
     surrogate = torch.minimum(ratio * advantages, clipped * advantages).mean()
     error = (model.value(states) - returns).square().mean()
-    return error - surrogate - 0.005 * policy.entropy().sum(-1).mean()
+    loss: Tensor = error - surrogate - 0.005 * policy.entropy().sum(-1).mean()
+    return loss
 
 
 def train(envs: int, steps: int, iterations: int) -> tuple[ActorCritic, list[float]]:
