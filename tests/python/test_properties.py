@@ -256,10 +256,13 @@ def test_out_is_written_resized_or_refused_as_by_pytorch(
 
 
 def overlaps_unseen(out: Tensor, x: Tensor) -> bool:
-    """Whether they share memory in a way that PyTorch does not look for."""
-    if out.is_meta or out.is_set_to(x):
-        return False
-    return out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    """Whether out overlaps itself or the input in a way that PyTorch does not look for."""
+    size = out.untyped_storage().nbytes() // out.element_size()
+    places = torch.arange(size).as_strided(out.shape, out.stride(), out.storage_offset())
+    if places.unique().numel() < places.numel():
+        return True
+    shares = out.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    return shares and not out.is_set_to(x)
 
 
 # The functions that people call
