@@ -24,6 +24,7 @@ FUNCTIONS = {
     "cuda_version",
     "version",
     *("elu", "elu_", "elu_backward", "elu_out", "selu", "selu_", "celu", "celu_"),
+    *("elu_plus_one", "elu_plus_one_backward"),
     *(
         f"{module}::{name}"
         for module in ("ELUImpl", "SELUImpl", "CELUImpl")

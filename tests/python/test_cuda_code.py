@@ -139,11 +139,17 @@ def test_no_operation_is_fused_split_or_made_approximate(architecture: str) -> N
     for kernel in plain_dense(architecture):
         written = OPERATIONS[kernel.dtype, kernel.function]
         letter = "D" if kernel.dtype == "float64" else "F"
-        for name, times in zip(("FMA", "ADD", "MUL"), written, strict=True):
-            # From compute capability 10.0 on, FFMA2 and its like do two at once.
-            single, double = kernel.count(letter + name), kernel.count(f"{letter}{name}2")
-            # One computed again, for want of a register to keep it in, does no harm.
-            assert single + 2 * double >= times * elements(kernel), (kernel, name)
+        # From compute capability 10.0 on, FFMA2 and its like do two at once.
+        done = [
+            kernel.count(letter + name) + 2 * kernel.count(f"{letter}{name}2")
+            for name in ("FMA", "ADD", "MUL")
+        ]
+        if kernel.dtype == "float16":  # subtracts by FMA, or not, as the compiler likes
+            surplus = done[0] - written[0] * elements(kernel)
+            done[1] += max(surplus, 0)
+        # One computed again, for want of a register to keep it in, does no harm.
+        wanted = [times * elements(kernel) for times in written]
+        assert all(d >= w for d, w in zip(done, wanted, strict=True)), (kernel, done, wanted)
         assert not [i for i in kernel.instructions if ".FTZ" in i], kernel
         assert kernel.count("MUFU", "RRO") == 0, kernel
 
