@@ -2,6 +2,7 @@
 
 // What every kernel, whatever its device, does first with its operands.
 
+#include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
 
@@ -39,6 +40,24 @@ inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& sa
               ", but got ", grad_output.scalar_type(), ". Convert one of them.");
 }
 
+/// `run` of the operands of the backward `name`, expanded to one shape where theirs differ.
+template <typename Run>
+at::Tensor with_one_shape(const at::Tensor& grad_output, const at::Tensor& saved, const char* name,
+                          const Run& run) {
+  if (grad_output.sizes().equals(saved.sizes())) {
+    return run(grad_output, saved);
+  }
+  const auto [expanded_grad_output, expanded] = at::expand_outplace(grad_output, saved, name);
+  return run(*expanded_grad_output, *expanded);
+}
+
+/// The coefficients for elements of type T, all 1.
+template <typename T>
+const Coefficients<T>& unit_coefficients() {
+  static const Coefficients<T> unit(1, 1, 1);
+  return unit;
+}
+
 /// The coefficients for elements of type T: float, double, Float16 or BFloat16.
 template <typename T>
 Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
@@ -56,15 +75,7 @@ Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& 
   const double a = convert(alpha, "alpha"), s = convert(scale, "scale"),
                i = convert(input_scale, "input_scale");
   // A plain ELU, and so a small layer, need not wait for them to be computed.
-  static const Coefficients<T> unit(1, 1, 1);
-  return a == 1 && s == 1 && i == 1 ? unit : Coefficients<T>(a, s, i);
-}
-
-/// Those that are all 1.
-template <typename T>
-const Coefficients<T>& unit_coefficients() {
-  static const Coefficients<T> unit(1, 1, 1);
-  return unit;
+  return a == 1 && s == 1 && i == 1 ? unit_coefficients<T>() : Coefficients<T>(a, s, i);
 }
 
 }  // namespace torch_elu

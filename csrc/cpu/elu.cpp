@@ -3,7 +3,6 @@
 #include "elu.h"
 
 #include <ATen/EmptyTensor.h>
-#include <ATen/ExpandUtils.h>
 #include <ATen/MemoryOverlap.h>
 #include <ATen/TensorIterator.h>
 #include <torch/library.h>
@@ -180,19 +179,18 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                             const at::Tensor& self_or_result) {
   check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
-  if (!grad_output.sizes().equals(self_or_result.sizes())) {
-    const auto [expanded_grad_output, expanded] =
-        at::expand_outplace(grad_output, self_or_result, "elu_backward");
-    return elu_backward_cpu(*expanded_grad_output, alpha, scale, input_scale, is_result, *expanded);
-  }
-  at::Tensor grad_input;
-  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
-                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
-                     grad_input = backward_of(elu_backward_kernel(kernels, is_result), grad_output,
-                                              self_or_result,
-                                              convert_coefficients<T>(alpha, scale, input_scale));
-                   });
-  return grad_input;
+  return with_one_shape(
+      grad_output, self_or_result, "elu_backward",
+      [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
+        at::Tensor grad_input;
+        with_kernels_for(self_or_result.scalar_type(), "elu_backward",
+                         [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                           grad_input = backward_of(
+                               elu_backward_kernel(kernels, is_result), grad_output, self_or_result,
+                               convert_coefficients<T>(alpha, scale, input_scale));
+                         });
+        return grad_input;
+      });
 }
 
 at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
@@ -223,18 +221,17 @@ at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
 
 at::Tensor elu_plus_one_backward_cpu(const at::Tensor& grad_output, const at::Tensor& result) {
   check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
-  if (!grad_output.sizes().equals(result.sizes())) {
-    const auto [expanded_grad_output, expanded] =
-        at::expand_outplace(grad_output, result, "elu_plus_one_backward");
-    return elu_plus_one_backward_cpu(*expanded_grad_output, *expanded);
-  }
-  at::Tensor grad_input;
-  with_kernels_for(result.scalar_type(), "elu_plus_one_backward",
-                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
-                     grad_input = backward_of(kernels.plus_one_backward, grad_output, result,
-                                              unit_coefficients<T>());
-                   });
-  return grad_input;
+  return with_one_shape(grad_output, result, "elu_plus_one_backward",
+                        [](const at::Tensor& grad_output, const at::Tensor& result) {
+                          at::Tensor grad_input;
+                          with_kernels_for(result.scalar_type(), "elu_plus_one_backward",
+                                           [&]<typename T>(const cpu::Kernels<T>& kernels) {
+                                             grad_input =
+                                                 backward_of(kernels.plus_one_backward, grad_output,
+                                                             result, unit_coefficients<T>());
+                                           });
+                          return grad_input;
+                        });
 }
 
 }  // namespace

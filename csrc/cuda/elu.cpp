@@ -1,7 +1,6 @@
 // The CUDA kernels' wiring: which elements, on which device and stream. The kernels are in
 // kernels.cu.
 
-#include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/cuda/EmptyTensor.h>
 #include <c10/cuda/CUDAException.h>
@@ -237,44 +236,41 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
   check_backward(grad_output, self_or_result, "elu_backward", "self_or_result");
-  if (!grad_output.sizes().equals(self_or_result.sizes())) {
-    const auto [expanded_grad_output, expanded] =
-        at::expand_outplace(grad_output, self_or_result, "elu_backward");
-    return elu_backward_cuda(*expanded_grad_output, alpha, scale, input_scale, is_result,
-                             *expanded);
-  }
-  at::Tensor grad_input;
-  with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
-    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
-    grad_input = run_backward<T>(grad_output, self_or_result,
-                                 [&]<template <typename, int> typename Layout>(
-                                     const Layout<T, 2>& operands, cudaStream_t stream) {
-                                   using Kernels = cuda::Kernels<T, Layout>;
-                                   return is_result
-                                              ? Kernels::backward_from_result(operands, k, stream)
-                                              : Kernels::backward_from_input(operands, k, stream);
-                                 });
-  });
-  return grad_input;
+  return with_one_shape(
+      grad_output, self_or_result, "elu_backward",
+      [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
+        at::Tensor grad_input;
+        with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
+          const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
+          grad_input = run_backward<T>(
+              grad_output, self_or_result,
+              [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
+                                                            cudaStream_t stream) {
+                using Kernels = cuda::Kernels<T, Layout>;
+                return is_result ? Kernels::backward_from_result(operands, k, stream)
+                                 : Kernels::backward_from_input(operands, k, stream);
+              });
+        });
+        return grad_input;
+      });
 }
 
 at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
   check_backward(grad_output, result, "elu_plus_one_backward", "result");
-  if (!grad_output.sizes().equals(result.sizes())) {
-    const auto [expanded_grad_output, expanded] =
-        at::expand_outplace(grad_output, result, "elu_plus_one_backward");
-    return elu_plus_one_backward_cuda(*expanded_grad_output, *expanded);
-  }
-  at::Tensor grad_input;
-  with_type_of(result.scalar_type(), "elu_plus_one_backward", [&]<typename T>() {
-    grad_input =
-        run_backward<T>(grad_output, result,
-                        [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
-                                                                      cudaStream_t stream) {
-                          return cuda::Kernels<T, Layout>::plus_one_backward(operands, stream);
-                        });
-  });
-  return grad_input;
+  return with_one_shape(
+      grad_output, result, "elu_plus_one_backward",
+      [](const at::Tensor& grad_output, const at::Tensor& result) {
+        at::Tensor grad_input;
+        with_type_of(result.scalar_type(), "elu_plus_one_backward", [&]<typename T>() {
+          grad_input = run_backward<T>(grad_output, result,
+                                       []<template <typename, int> typename Layout>(
+                                           const Layout<T, 2>& operands, cudaStream_t stream) {
+                                         return cuda::Kernels<T, Layout>::plus_one_backward(
+                                             operands, stream);
+                                       });
+        });
+        return grad_input;
+      });
 }
 
 }  // namespace
