@@ -49,7 +49,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench memory pictures docs wheel gpu exhaustive arm test-without-cuda lint tidy format clean
+.PHONY: build demo test pytest ctest models bench memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -118,7 +118,6 @@ arm:
 	tools/arm.sh $(BUILD)/arm
 
 # Robustness: docs/reliability.md has what these found.
-.PHONY: sanitize valgrind fuzz
 FUZZ_SECONDS ?= 60
 
 sanitize: build
@@ -133,6 +132,16 @@ valgrind: ctest
 fuzz: build
 	tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
+properties: build
+	$(BIN)/python -m pytest tests/python/test_properties.py --hypothesis-profile=long
+
+slow: build
+	$(BIN)/python -m pytest --slow -m slow
+
+nox: build
+	$(BIN)/python -m pip install --quiet --group nox
+	$(BIN)/python -m nox
+
 # The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
 # the consumer project on it. nvcc is hidden by a PATH of its own.
 test-without-cuda: build
@@ -146,18 +155,6 @@ test-without-cuda: build
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 
-.PHONY: properties slow nox
-
-properties: build
-	$(BIN)/python -m pytest tests/python/test_properties.py --hypothesis-profile=long
-
-slow: build
-	$(BIN)/python -m pytest --slow -m slow
-
-nox: build
-	$(BIN)/python -m pip install --quiet --group nox
-	$(BIN)/python -m nox
-
 lint: build tidy cppcheck
 	ruff check .
 	ruff format --check .
@@ -170,7 +167,6 @@ tidy: build
 
 # Where it is installed (Debian: cppcheck). It cannot read GoogleTest's typed tests nor a lambda over templates,
 # which are left out; constants of a base are replaced on purpose, and of style clang-tidy knows more.
-.PHONY: cppcheck
 cppcheck:
 	if command -v cppcheck >/dev/null; then \
 	  cppcheck --quiet --error-exitcode=1 --std=c++20 --language=c++ --enable=warning,performance,portability \

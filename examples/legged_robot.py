@@ -17,7 +17,7 @@ try:
     from torch import Tensor, nn
     from tqdm import tqdm
 
-    from .digits.deployment import build_apps
+    from .digits.deployment import build_apps, failures_end_the_program
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make build`")
 
@@ -155,14 +155,10 @@ def main() -> None:
     paths = export(model.actor, arguments.output)
     print(f"wrote {paths[0]} and, with aten::elu, {paths[1]}", flush=True)
     apps = arguments.output / "apps"
-    try:
+    with failures_end_the_program():
         build_apps(apps, "control")
         ticks = "2000" if arguments.quick else "100000"
         subprocess.run([apps / "control", *paths, ticks], check=True)
-    except FileNotFoundError as error:
-        sys.exit(f"{error.filename} not found: install it with `pip install cmake ninja`")
-    except subprocess.CalledProcessError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ case $sanitizer in
     # No check of stacks after return: GCC misaligns its frames for 64-byte vectors (GCC bug 110027).
     # Containers that PyTorch filled carry none of the marks that this check looks for.
     export ASAN_OPTIONS=detect_container_overflow=0:detect_stack_use_after_return=0
-    export LSAN_OPTIONS=suppressions=$PWD/tests/leaks_of_torch.txt:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1
     cmake --build "$build/tests" --target kernels_test api_test operator_fuzzer
     "$build/tests/kernels_test" --gtest_brief=1

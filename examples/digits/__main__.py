@@ -12,7 +12,7 @@ try:
 
     from .claims import ELU
     from .data import Digits, load_digits
-    from .deployment import build_apps, compile_package, export
+    from .deployment import build_apps, compile_package, export, failures_end_the_program
     from .network import accuracy, build_network
     from .pictures import save_pictures
     from .tables import report
@@ -92,15 +92,11 @@ def main() -> None:
         "\n3. C++: the exported network, twice, and the same network trained in C++\n", flush=True
     )
     apps = output / "apps"
-    try:
+    with failures_end_the_program():
         package = compile_package(network, digits, output)
         build_apps(apps, "classify", "train")
         subprocess.run([apps / "classify", script, package, data], check=True)
         subprocess.run([apps / "train", data, str(epochs)], check=True)
-    except FileNotFoundError as error:
-        sys.exit(f"{error.filename} not found: install it with `pip install cmake ninja`")
-    except subprocess.CalledProcessError as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import sys
 import sysconfig
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -51,6 +54,17 @@ def report(path: Path, form: str, operators: int) -> None:
     if operators == 0:
         raise RuntimeError(f"{path} does not call torch_elu::elu")
     print(f"wrote {path}: {form}, with {operators} calls of torch_elu::elu", flush=True)
+
+
+@contextmanager
+def failures_end_the_program() -> Iterator[None]:
+    """With a sentence, where a tool is missing or a command fails."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} not found: install it with `pip install cmake ninja`")
+    except subprocess.CalledProcessError as error:
+        sys.exit(str(error))
 
 
 def build_apps(directory: Path, *targets: str) -> None:

@@ -6,33 +6,23 @@
 #include <vector>
 
 #include "fenced_memory.h"
+#include "operations.h"
 #include "reference.h"
 
 namespace torch_elu::cpu {
 namespace {
 
 using tests::FencedMemory;
+using tests::Operation;
 using Place = FencedMemory::Place;
 
 constexpr std::ptrdiff_t kMost = 300;
-
-template <typename T>
-const Kernels<T>& kernels_of(const KernelTable& table) {
-  if constexpr (std::is_same_v<T, double>) return table.float64;
-  if constexpr (std::is_same_v<T, float>) return table.float32;
-  if constexpr (std::is_same_v<T, Float16>) return table.float16;
-  if constexpr (std::is_same_v<T, BFloat16>) return table.bfloat16;
-}
 
 // Of the three ways that the kernels have, by coefficients: the unit's, the plain and the extreme.
 template <typename T>
 std::vector<Coefficients<T>> coefficients() {
   return {{1, 1, 1}, {1.6732632423543772, 1.0507009873554805, 1}, {-1, 1, -1}};
 }
-
-enum class Operation { forward, backward_from_input, backward_from_result };
-constexpr Operation kOperations[] = {Operation::forward, Operation::backward_from_input,
-                                     Operation::backward_from_result};
 
 // Where the operands of one call lie: their strides in elements, the offset of their addresses.
 struct Layout {
@@ -62,15 +52,8 @@ class KernelBounds : public testing::Test {
     const T* const x = place(x_, at, at.stride, at.offset);
     x_.fill(bytes_.data());
 
-    const auto& kernels = kernels_of<T>(table);
-    if (operation == Operation::forward) {
-      kernels.forward(out, at.out_stride, x, at.stride, at.n, k, at.store);
-    } else {
-      const auto backward = operation == Operation::backward_from_input
-                                ? kernels.backward_from_input
-                                : kernels.backward_from_result;
-      backward(out, at.out_stride, grad, at.stride, x, at.stride, at.n, k, at.store);
-    }
+    tests::run_kernel(table, operation, k, out, at.out_stride, grad, at.stride, x, at.stride, at.n,
+                      at.store);
     const bool is_dense = at.out_stride == 1 || at.out_stride == -1;
     ASSERT_TRUE(!is_dense || out_.is_defined());
     ASSERT_TRUE(out_.is_untouched_outside() && grad_.is_untouched_outside() &&
@@ -80,14 +63,14 @@ class KernelBounds : public testing::Test {
   template <typename Check>
   void for_all(const Check& check) {
     for (const KernelTable* table : reference::kernel_tables()) {
-      for (const Operation operation : kOperations) {
+      for (const Operation operation : tests::kOperations) {
         for (const auto& k : coefficients<T>()) {
           SCOPED_TRACE(testing::Message() << table->name << ", operation "
                                           << static_cast<int>(operation) << ", alpha " << k.alpha);
           check(*table, operation, k);
           if (this->HasFatalFailure()) return;
-          // The slope from the result has one way for all coefficients.
-          if (operation == Operation::backward_from_result) break;
+          // These have one way for all coefficients.
+          if (operation == Operation::backward_from_result || tests::is_plus_one(operation)) break;
         }
       }
     }

@@ -9,32 +9,34 @@
 #include <random>
 
 #include "../../csrc/cuda/kernels.h"
+#include "operations.h"
 #include "reference.h"
 
 namespace torch_elu::cuda {
 namespace {
+
+using tests::is_plus_one;
+using tests::kOperations;
+using tests::Operation;
+using tests::takes_gradient;
 
 template <typename T>
 struct Type;
 template <>
 struct Type<float> {
   using Cpu = float;
-  static constexpr auto kernels = &cpu::KernelTable::float32;
 };
 template <>
 struct Type<double> {
   using Cpu = double;
-  static constexpr auto kernels = &cpu::KernelTable::float64;
 };
 template <>
 struct Type<__half> {
   using Cpu = Float16;
-  static constexpr auto kernels = &cpu::KernelTable::float16;
 };
 template <>
 struct Type<__nv_bfloat16> {
   using Cpu = BFloat16;
-  static constexpr auto kernels = &cpu::KernelTable::bfloat16;
 };
 template <typename T>
 using cpu_t = typename Type<T>::Cpu;
@@ -68,25 +70,6 @@ std::vector<T> inputs(std::size_t n, unsigned seed) {
   return x;
 }
 
-enum class Operation {
-  forward,
-  backward_from_input,
-  backward_from_result,
-  plus_one,
-  plus_one_backward
-};
-constexpr Operation kOperations[] = {Operation::forward, Operation::backward_from_input,
-                                     Operation::backward_from_result, Operation::plus_one,
-                                     Operation::plus_one_backward};
-
-bool takes_gradient(Operation operation) {
-  return operation != Operation::forward && operation != Operation::plus_one;
-}
-
-bool is_plus_one(Operation operation) {
-  return operation == Operation::plus_one || operation == Operation::plus_one_backward;
-}
-
 template <typename T>
 using CoefficientsOf = Coefficients<element_t<T>>;
 
@@ -97,18 +80,9 @@ template <typename T>
 std::vector<cpu_t<T>> expected(Operation operation, const CoefficientsOf<T>& coefficients,
                                const std::vector<cpu_t<T>>& grad, const std::vector<cpu_t<T>>& x) {
   const auto& k = is_plus_one(operation) ? kUnit<T> : coefficients;
-  const auto& kernels = cpu::kernels_baseline.*Type<T>::kernels;
   std::vector<cpu_t<T>> out(x.size());
-  const auto n = static_cast<std::ptrdiff_t>(x.size());
-  if (!takes_gradient(operation)) {
-    (is_plus_one(operation) ? kernels.plus_one : kernels.forward)(out.data(), 1, x.data(), 1, n, k,
-                                                                  cpu::Store::cached);
-  } else {
-    (is_plus_one(operation)                        ? kernels.plus_one_backward
-     : operation == Operation::backward_from_input ? kernels.backward_from_input
-                                                   : kernels.backward_from_result)(
-        out.data(), 1, grad.data(), 1, x.data(), 1, n, k, cpu::Store::cached);
-  }
+  tests::run_kernel(cpu::kernels_baseline, operation, k, out.data(), 1, grad.data(), 1, x.data(), 1,
+                    static_cast<std::ptrdiff_t>(x.size()));
   return out;
 }
 

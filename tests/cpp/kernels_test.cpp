@@ -6,32 +6,32 @@
 #include <cstring>
 #include <random>
 
+#include "operations.h"
 #include "reference.h"
 
 namespace torch_elu::cpu {
 namespace {
+
+using tests::is_plus_one;
+using tests::Operation;
 
 template <typename T>
 struct Type;
 template <>
 struct Type<float> {
   using bits = std::uint32_t;
-  static constexpr auto kernels = &KernelTable::float32;
 };
 template <>
 struct Type<double> {
   using bits = std::uint64_t;
-  static constexpr auto kernels = &KernelTable::float64;
 };
 template <>
 struct Type<Float16> {
   using bits = std::uint16_t;
-  static constexpr auto kernels = &KernelTable::float16;
 };
 template <>
 struct Type<BFloat16> {
   using bits = std::uint16_t;
-  static constexpr auto kernels = &KernelTable::bfloat16;
 };
 
 bool is_nan(float x) { return std::isnan(x); }
@@ -106,43 +106,12 @@ constexpr Case cases[] = {{1, 1, 1},         {1.6732632423543772, 1.050700987355
                           {-2, 1, -0.5},     {1e-20, 1, 1},
                           {0, 1, 1}};
 
-enum class Operation {
-  forward,
-  backward_from_input,
-  backward_from_result,
-  plus_one,
-  plus_one_backward
-};
-constexpr Operation operations[] = {Operation::forward, Operation::backward_from_input,
-                                    Operation::backward_from_result, Operation::plus_one,
-                                    Operation::plus_one_backward};
-
-bool takes_gradient(Operation operation) {
-  return operation != Operation::forward && operation != Operation::plus_one;
-}
-
-// These take no coefficients but those of the first case.
-bool is_plus_one(Operation operation) {
-  return operation == Operation::plus_one || operation == Operation::plus_one_backward;
-}
-
-// Any of them, with the strides in elements.
 template <typename T>
 void run(const KernelTable& table, Operation operation, const Case& c, T* out,
          std::ptrdiff_t out_stride, const T* grad, std::ptrdiff_t grad_stride, const T* x,
          std::ptrdiff_t x_stride, std::ptrdiff_t n, Store store = Store::cached) {
-  const auto& kernels = table.*Type<T>::kernels;
-  const Coefficients<T> k(c.alpha, c.scale, c.input_scale);
-  if (!takes_gradient(operation)) {
-    const auto forward = is_plus_one(operation) ? kernels.plus_one : kernels.forward;
-    forward(out, out_stride, x, x_stride, n, k, store);
-  } else {
-    const auto backward = is_plus_one(operation) ? kernels.plus_one_backward
-                          : operation == Operation::backward_from_input
-                              ? kernels.backward_from_input
-                              : kernels.backward_from_result;
-    backward(out, out_stride, grad, grad_stride, x, x_stride, n, k, store);
-  }
+  tests::run_kernel(table, operation, Coefficients<T>(c.alpha, c.scale, c.input_scale), out,
+                    out_stride, grad, grad_stride, x, x_stride, n, store);
 }
 
 template <typename T>
@@ -163,7 +132,7 @@ class KernelsOf : public testing::Test {
   void for_all(const Check& check) {
     const auto x = inputs<T>(), grad = gradients<T>(x.size());
     for (const Case& c : cases) {
-      for (const Operation operation : operations) {
+      for (const Operation operation : tests::kOperations) {
         if (is_plus_one(operation) && &c != &cases[0]) continue;
         const auto wanted = one_by_one(kernels_baseline, operation, c, grad, x);
         for (const KernelTable* table : reference::kernel_tables()) {

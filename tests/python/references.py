@@ -175,3 +175,9 @@ def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
             f"{len(where)} of {got.numel()} elements differ, "
             f"the first at {first}: {actual[first]} and {expected[first]}"
         )
+
+
+def away_from_zero(*shape: int) -> Tensor:
+    """Finite differences need both ends of a step on the same side of the kink."""
+    x = torch.randn(shape, dtype=torch.float64)
+    return (x + torch.where(x < 0, -0.1, 0.1)).requires_grad_()

@@ -12,6 +12,7 @@ from references import (
     DTYPES,
     SELU,
     Coefficients,
+    away_from_zero,
     celu,
     exact_curvature,
     exact_slope,
@@ -48,12 +49,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
 parametrize_functions = pytest.mark.parametrize(
     ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
 )
-
-
-def away_from_zero(*shape: int) -> Tensor:
-    """Finite differences need both ends of a step on the same side of the kink."""
-    x = torch.randn(shape, dtype=torch.float64)
-    return (x + torch.where(x < 0, -0.1, 0.1)).requires_grad_()
 
 
 @parametrize_functions

@@ -17,6 +17,7 @@ from references import (
     Coefficients,
     all_halves,
     assert_same_bits,
+    away_from_zero,
     exact_curvature,
     exact_slope,
     in_range,
@@ -168,12 +169,6 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 
 # Derivatives
-
-
-def away_from_zero(*shape: int) -> Tensor:
-    """Finite differences need both ends of a step on the same side of the kink of the slope."""
-    x = torch.randn(shape, dtype=torch.float64)
-    return (x + torch.where(x < 0, -0.1, 0.1)).requires_grad_()
 
 
 def test_gradcheck_in_both_modes_and_batched() -> None:
