@@ -28,4 +28,4 @@ def tests(session: nox.Session, torch: str) -> None:
     session.install(
         "--no-build-isolation", "--no-deps", ".", env={"TORCH_ELU_BUILD_DIR": build}, silent=False
     )
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)

@@ -54,6 +54,11 @@ def check_compiler() -> None:
 class CMakeBuild(build_ext):
     """Configures, builds and installs with CMake into the package's folder."""
 
+    def run(self) -> None:
+        """Leaves out setuptools' copying, which for an editable install takes only the extension."""
+        for ext in self.extensions:
+            self.build_extension(ext)
+
     def build_extension(self, ext: Extension) -> None:
         """Runs CMake; ``ext`` only says where the package is being put together."""
         cmake = shutil.which("cmake")
