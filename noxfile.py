@@ -28,4 +28,5 @@ def tests(session: nox.Session, torch: str) -> None:
     session.install(
         "--no-build-isolation", "--no-deps", ".", env={"TORCH_ELU_BUILD_DIR": build}, silent=False
     )
-    session.run("python", "-m", "pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
+    on_all_processors = ("--numprocesses=auto", "--dist=loadfile")
+    session.run("python", "-m", "pytest", *on_all_processors, *session.posargs)

@@ -55,7 +55,7 @@ class CMakeBuild(build_ext):
     """Configures, builds and installs with CMake into the package's folder."""
 
     def run(self) -> None:
-        """Leaves out setuptools' copying, which for an editable install takes only the extension."""
+        """Without setuptools' copy, which for an editable install takes the extension alone."""
         for ext in self.extensions:
             self.build_extension(ext)
 

@@ -15,11 +15,17 @@ from ._after_import import after_import
 _FLOAT, _FLOAT16, _DOUBLE = 1, 10, 11
 
 
-def onnx_translations() -> dict[Any, Callable[..., Any]]:
+def onnx_translations(*, accurate: bool = False) -> dict[Any, Callable[..., Any]]:
     """What ``torch.onnx.export(..., custom_translation_table=...)`` may be given.
 
-    It need not: onnxscript is told of the operators by itself. This is for versions of it where
-    that fails, which is logged as a warning of the logger ``torch_elu``.
+    It need not: onnxscript is told of the operators by itself. This is for values that are accurate
+    near 0, too, and for versions of onnxscript where telling it fails, which is logged as a warning
+    of the logger ``torch_elu``.
+
+    Args:
+        accurate: Write basic operators in place of ``Elu``, ``Selu`` and ``Celu``. A runtime may
+            compute those as exp(x) - 1, which cancels near 0; onnxruntime does. These nodes compute
+            in float64, and take longer.
 
     Returns:
         The functions that write ``torch.ops.torch_elu.elu`` and ``elu_plus_one`` in operators of
@@ -30,7 +36,10 @@ def onnx_translations() -> dict[Any, Callable[..., Any]]:
     ['torch_elu.elu.default', 'torch_elu.elu_plus_one.default']
     """
     operators = torch.ops.torch_elu
-    return {operators.elu.default: _elu, operators.elu_plus_one.default: _elu_plus_one}
+    return {
+        operators.elu.default: _elu_in_basic_operators if accurate else _elu,
+        operators.elu_plus_one.default: _elu_plus_one,
+    }
 
 
 def _number(op: Callable[..., Any], value: float, dtype: int) -> Any:
@@ -38,13 +47,13 @@ def _number(op: Callable[..., Any], value: float, dtype: int) -> Any:
     return op("Constant", value_t=torch.tensor(value, dtype=held_in))
 
 
-def _in_float(
+def _in(
     op: Callable[..., Any], write: Callable[[Any], Any], self: Any, dtype: int, *dtypes: int
 ) -> Any:
-    """What is written for self, cast to float32 and back, but for the dtypes named."""
-    if dtype in (_FLOAT, *dtypes):
+    """What is written for self, unless it has one of the dtypes, cast to the first and back."""
+    if dtype in dtypes:
         return write(self)
-    return op("Cast", write(op("Cast", self, to_i=_FLOAT)), to_i=dtype)
+    return op("Cast", write(op("Cast", self, to_i=dtypes[0])), to_i=dtype)
 
 
 def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
@@ -54,7 +63,7 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
         zero, one = _number(op, 0.0, dtype), _number(op, 1.0, dtype)
         return op("Where", op("Greater", x, zero), op("Add", x, one), op("Exp", x))
 
-    return _in_float(op, formula, self, dtype, _DOUBLE)
+    return _in(op, formula, self, dtype, _FLOAT, _DOUBLE)
 
 
 def _write(
@@ -66,30 +75,39 @@ def _write(
     input_scale: float,
     *,
     has_celu: bool = True,
+    accurate: bool = False,
 ) -> Any:
     """The nodes for one call; ``op`` makes one, with attributes named as the field they go to."""
 
-    def formula(x: Any) -> Any:
+    def formula(x: Any) -> Any:  # in float64
         def number(value: float) -> Any:
-            return _number(op, value, dtype)
+            return _number(op, value, _DOUBLE)
 
-        expm1 = op("Sub", op("Exp", op("Mul", x, number(input_scale))), number(1.0))
+        z = op("Mul", x, number(input_scale))
+        # exp(z) - 1 cancels near 0: there, the power series. In float64, until what it leaves out
+        # does not count; else only where too few digits are left for the dtype.
+        end_of_series, terms = (0.7, 17) if dtype == _DOUBLE else (0.001, 4)
+        series = one = number(1.0)
+        for term in range(terms, 1, -1):  # nested: onnxruntime drops additions of small numbers
+            series = op("Add", op("Mul", op("Div", z, number(term)), series), one)
+        near, far = op("Mul", z, series), op("Sub", op("Exp", z), one)
+        expm1 = op("Where", op("Less", op("Abs", z), number(end_of_series)), near, far)
         negative = op("Mul", expm1, number(alpha * scale))
         return op("Where", op("Less", x, number(0.0)), negative, op("Mul", x, number(scale)))
 
-    def in_float(write: Callable[[Any], Any], *dtypes: int) -> Any:
-        return _in_float(op, write, self, dtype, *dtypes)
+    # The nodes hold their numbers in float32, and onnxruntime does not have them in float64.
+    if not accurate and dtype != _DOUBLE:
+        if input_scale == 1 and scale == 1:
+            return _in(op, lambda x: op("Elu", x, alpha_f=alpha), self, dtype, _FLOAT, _FLOAT16)
+        if input_scale == 1 and scale > 0:
 
-    if dtype == _DOUBLE:
-        # The nodes hold their numbers in float32, and onnxruntime does not have them in float64.
-        return formula(self)
-    if input_scale == 1 and scale == 1:
-        return in_float(lambda x: op("Elu", x, alpha_f=alpha), _FLOAT16)
-    if input_scale == 1 and scale > 0:
-        return in_float(lambda x: op("Selu", x, alpha_f=alpha, gamma_f=scale), _FLOAT16)
-    if has_celu and scale == 1 and alpha != 0 and input_scale == 1 / alpha:
-        return in_float(lambda x: op("Celu", x, alpha_f=alpha))
-    return in_float(formula)
+            def selu(x: Any) -> Any:
+                return op("Selu", x, alpha_f=alpha, gamma_f=scale)
+
+            return _in(op, selu, self, dtype, _FLOAT, _FLOAT16)
+        if has_celu and scale == 1 and alpha != 0 and input_scale == 1 / alpha:
+            return _in(op, lambda x: op("Celu", x, alpha_f=alpha), self, dtype, _FLOAT)
+    return _in(op, formula, self, dtype, _DOUBLE)
 
 
 # dynamo=True. Without annotations for tensors: onnxscript reads them, and knows only its own types.
@@ -101,6 +119,17 @@ def _elu(  # type: ignore[no-untyped-def]  # noqa: ANN202
     save_output: bool = False,
 ):
     return _write(_op_of_onnxscript, self, int(self.dtype), alpha, scale, input_scale)
+
+
+def _elu_in_basic_operators(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    self,  # noqa: ANN001
+    alpha: float = 1.0,
+    scale: float = 1.0,
+    input_scale: float = 1.0,
+    save_output: bool = False,
+):
+    op, dtype = _op_of_onnxscript, int(self.dtype)
+    return _write(op, self, dtype, alpha, scale, input_scale, accurate=True)
 
 
 def _elu_plus_one(self):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202

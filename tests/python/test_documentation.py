@@ -108,6 +108,16 @@ def commands() -> list[str]:
 RUN_ELSEWHERE = {
     "python -m torch_elu check": "test_commands.py",
     "python -m torch_elu bench": "test_commands.py",
+    **{
+        f"python -m examples.{name}": "test_examples.py"
+        for name in (
+            "legged_robot",
+            "audio_encoder",
+            "eegnet",
+            "graph_attention",
+            "linear_attention",
+        )
+    },
     "pip install cmake ninja setuptools": "",
     "pip install --no-build-isolation .": "test_packaging.py",
     "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
