@@ -9,11 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import setuptools
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent.resolve()
 SUPPORTED_TORCH = ((2, 11), (2, 15))
+
+# pip installs cmake and ninja beside the interpreter, whose environment need not be activated.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+)
+
+# pip does not ask for what pyproject.toml requires where it is called with --no-build-isolation.
+if int(setuptools.__version__.split(".")[0]) < 77:
+    sys.exit(
+        f"torch_elu needs setuptools 77 or newer to build, but {setuptools.__version__} is "
+        "installed: run `pip install 'setuptools>=77'`."
+    )
 
 try:
     import torch

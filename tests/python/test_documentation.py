@@ -118,7 +118,7 @@ RUN_ELSEWHERE = {
             "linear_attention",
         )
     },
-    "pip install cmake ninja setuptools": "",
+    "pip install cmake ninja 'setuptools>=77'": "",
     "pip install --no-build-isolation .": "test_packaging.py",
     "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
     "print(torch_elu.cmake_prefix_path)')\"": "test_readme_app.py",

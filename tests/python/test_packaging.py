@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 import torch_elu
 
 
@@ -68,18 +69,47 @@ def test_without_pytorch_the_installation_says_what_to_run(source: Path, tmp_pat
     ids=["none", "CXX names none"],
 )
 def test_without_a_compiler_the_installation_says_what_to_install(
-    environment: dict[str, str], message: str, source: Path, tmp_path: Path
+    environment: dict[str, str], message: str, source: Path
 ) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    cmake = shutil.which(
-        "cmake", path=sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"]
-    )
-    assert cmake is not None
-    (tools / "cmake").symlink_to(cmake)
-    printed = install(source, PATH=str(tools), **environment)
+    # CMake is found beside the interpreter, though this environment is not activated.
+    assert shutil.which("cmake", path=sysconfig.get_path("scripts")) is not None
+    printed = install(source, PATH="", **environment)
     assert message in printed
     assert "C++20 compiler (g++ 11, clang 14 or newer)" in printed
+
+
+def test_with_an_old_setuptools_the_installation_says_what_to_run(
+    source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import setuptools; setuptools.__version__ = '65.5'")
+    printed = install(source, PYTHONPATH=str(tmp_path))
+    assert "needs setuptools 77 or newer to build, but 65.5 is installed: run `pip" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this PyTorch is built without CUDA")
+def test_nvcc_is_taken_from_cuda_home_and_refused_where_pytorch_has_another_cuda(
+    repository: Path, tmp_path: Path
+) -> None:
+    nvcc = tmp_path / "cuda" / "bin" / "nvcc"
+    nvcc.parent.mkdir(parents=True)
+    nvcc.write_text("#!/bin/sh\necho release 99.9\n")
+    nvcc.chmod(0o755)
+    environment = {**os.environ, "CUDA_HOME": str(nvcc.parents[1])}
+    environment.pop("CUDACXX", None)
+    result = subprocess.run(
+        [
+            "cmake",
+            f"-S{repository}",
+            f"-B{tmp_path / 'build'}",
+            f"-DTorchELU_TORCH_ROOT={torch.__path__[0]}",
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "building WITHOUT CUDA kernels (nvcc is of CUDA 99.9, but PyTorch" in result.stdout
 
 
 @pytest.fixture
