@@ -189,6 +189,7 @@ import os, signal, sys, threading, torch, torch_elu
 x = torch.linspace(-5, 5, 509).repeat(2**16)
 expected = torch_elu.elu(x)
 about_to_call = threading.Event()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
 def interrupt():
     about_to_call.wait()
