@@ -16,13 +16,9 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent.resolve()
 SUPPORTED_TORCH = ((2, 11), (2, 15))
 
-# pip installs cmake and ninja beside the interpreter, whose environment need not be activated.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-)
-
-# pip does not ask for what pyproject.toml requires where it is called with --no-build-isolation.
-if int(setuptools.__version__.split(".")[0]) < 77:
+# With --no-build-isolation pip does not look at what pyproject.toml requires.
+found = re.match(r"[1-9]\d*", setuptools.__version__)  # 0 where setuptools knows no version
+if found and int(found[0]) < 77:
     sys.exit(
         f"torch_elu needs setuptools 77 or newer to build, but {setuptools.__version__} is "
         "installed: run `pip install 'setuptools>=77'`."
@@ -52,6 +48,11 @@ def torch_minor() -> str:
     return match[0]
 
 
+def find_tool(name: str) -> str | None:
+    """Looks beside the interpreter first, where pip puts it, activated environment or not."""
+    return shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+
+
 def check_compiler() -> None:
     """Says what to install where CMake would find no C++ compiler."""
     given = os.environ.get("CXX")
@@ -74,7 +75,7 @@ class CMakeBuild(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Runs CMake; ``ext`` only says where the package is being put together."""
-        cmake = shutil.which("cmake")
+        cmake = find_tool("cmake")
         if cmake is None:
             sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")
         check_compiler()
@@ -93,8 +94,9 @@ class CMakeBuild(build_ext):
             "-DTORCH_ELU_PYTHON=ON",
             f"-DTORCH_ELU_CUDA={os.environ.get('TORCH_ELU_CUDA', '')}",
         ]
-        if shutil.which("ninja") is not None:
-            configure.append("-GNinja")
+        ninja = find_tool("ninja")
+        if ninja is not None:
+            configure += ["-GNinja", f"-DCMAKE_MAKE_PROGRAM={ninja}"]
         if subprocess.run(configure, check=False).returncode != 0:
             sys.exit("torch_elu: CMake could not configure the build; its messages above say why.")
         jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))

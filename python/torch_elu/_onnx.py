@@ -50,7 +50,9 @@ def _number(op: Callable[..., Any], value: float, dtype: int) -> Any:
 def _in(
     op: Callable[..., Any], write: Callable[[Any], Any], self: Any, dtype: int, *dtypes: int
 ) -> Any:
-    """What is written for self, unless it has one of the dtypes, cast to the first and back."""
+    """What write(self) gives; where self has none of the dtypes, between casts to the first and
+    back.
+    """
     if dtype in dtypes:
         return write(self)
     return op("Cast", write(op("Cast", self, to_i=dtypes[0])), to_i=dtype)
@@ -88,9 +90,10 @@ def _write(
         # does not count; else only where too few digits are left for the dtype.
         end_of_series, terms = (0.7, 17) if dtype == _DOUBLE else (0.001, 4)
         series = one = number(1.0)
-        for term in range(terms, 1, -1):  # nested: onnxruntime drops additions of small numbers
+        for term in range(terms, 2, -1):  # nested: onnxruntime drops additions of small numbers
             series = op("Add", op("Mul", op("Div", z, number(term)), series), one)
-        near, far = op("Mul", z, series), op("Sub", op("Exp", z), one)
+        square = op("Mul", op("Mul", z, number(0.5)), z)
+        near, far = op("Add", z, op("Mul", square, series)), op("Sub", op("Exp", z), one)
         expm1 = op("Where", op("Less", op("Abs", z), number(end_of_series)), near, far)
         negative = op("Mul", expm1, number(alpha * scale))
         return op("Where", op("Less", x, number(0.0)), negative, op("Mul", x, number(scale)))

@@ -81,16 +81,18 @@ TEST(Memory, AMillionCallsKeepNone) {
     torch_elu::elu_out(out, x, 0.5);
     torch_elu::elu_out(strided, x, 0.5);
     torch_elu::elu_backward(x, 1, 1, 1, false, x);
+    torch_elu::elu_plus_one(x);
   });
 }
 
-TEST(Memory, TwoHundredThousandGraphsKeepNone) {
+TEST(Memory, ThreeHundredThousandGraphsKeepNone) {
   const auto x = input().clone().requires_grad_();
   const auto ones = at::ones_like(x);
   expect_no_growth(100'000, [&] {
     torch::autograd::grad({torch_elu::elu(x, 0.5, 2, 1)}, {x}, {ones});
     auto y = x * 1;
     torch::autograd::grad({torch_elu::elu_(y, 0.5)}, {x}, {ones});
+    torch::autograd::grad({torch_elu::elu_plus_one(x)}, {x}, {ones});
   });
 }
 
@@ -204,6 +206,8 @@ TEST(Memory, EveryAllocationMayFail) {
   expect_errors(3, [&] { return torch_elu::elu(leaf, 0.5, 2.0); });
   expect_errors(3, [&] { return torch_elu::elu(leaf, 0.5, 2.0, 1.0, true); });
   expect_errors(3, [&] { return torch_elu::elu_backward(x, 1, 1, 1, false, leaf); });
+  expect_errors(2, [&] { return torch_elu::elu_plus_one(x); });
+  expect_errors(3, [&] { return torch_elu::elu_plus_one(leaf); });
 }
 
 }  // namespace

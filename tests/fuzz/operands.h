@@ -77,6 +77,17 @@ inline std::vector<int64_t> choose_sizes(Choices& choices) {
   return sizes;
 }
 
+// How many elements two sizes broadcast to, if they do.
+inline int64_t broadcast_numel(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  const std::size_t dims = std::max(a.size(), b.size());
+  const auto size = [&](const std::vector<int64_t>& sizes, std::size_t dim) {
+    return dim < sizes.size() ? sizes[sizes.size() - 1 - dim] : 1;
+  };
+  int64_t numel = 1;
+  for (std::size_t dim = 0; dim < dims; ++dim) numel *= std::max(size(a, dim), size(b, dim));
+  return numel;
+}
+
 // Numbers of every kind, all the same for the same seed.
 inline at::Tensor make_base(std::uint32_t seed, int64_t numel, at::ScalarType dtype) {
   auto bits = std::uint64_t{seed} * 0x9e3779b97f4a7c15U + 1;

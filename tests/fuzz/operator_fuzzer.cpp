@@ -21,9 +21,13 @@
 namespace torch_elu::fuzz {
 namespace {
 
-enum class Operator { elu, inplace, out, backward };
-constexpr const char* kNames[] = {"elu", "elu_", "elu", "elu_backward"};
-constexpr const char* kOverloads[] = {"", "", "out", ""};
+enum class Operator { elu, inplace, out, backward, plus_one, plus_one_backward };
+constexpr const char* kNames[] = {"elu",          "elu_",         "elu",
+                                  "elu_backward", "elu_plus_one", "elu_plus_one_backward"};
+// PyTorch's elu takes and refuses the same tensors as elu_plus_one.
+constexpr const char* kNamesInPyTorch[] = {"elu",          "elu_", "elu",
+                                           "elu_backward", "elu",  "elu_backward"};
+constexpr const char* kOverloads[] = {"", "", "out", "", "", ""};
 
 at::Scalar choose_coefficient(Choices& choices) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -68,6 +72,9 @@ struct Call {
   at::Tensor self_tensor() const { return self.of(bases[0]); }
   at::Tensor other_tensor() const { return other.of(bases[shares_base ? 0 : 1]); }
 
+  bool is_plus_one() const { return op == Operator::plus_one || op == Operator::plus_one_backward; }
+  bool is_backward() const { return op == Operator::backward || op == Operator::plus_one_backward; }
+
   Call copy() const {
     Call result = *this;
     for (auto& base : result.bases) base = base.clone();
@@ -78,7 +85,7 @@ struct Call {
 Call choose_call(Choices& choices) {
   static constexpr at::ScalarType kOthers[] = {at::kInt, at::kBool, at::kLong, at::kComplexFloat,
                                                at::kByte};
-  const auto op = static_cast<Operator>(choices.below(4));
+  const auto op = static_cast<Operator>(choices.below(6));
   const auto choose_dtype = [&] {
     return choices.one_in(24) ? choices.one_of(kOthers) : choices.one_of(kFloats);
   };
@@ -89,11 +96,15 @@ Call choose_call(Choices& choices) {
             .other = {},
             .shares_base = choices.one_in(6),
             .bases = {}};
+  if (call.is_plus_one()) call.arguments = {1, 1, 1, false};
   const auto dtype = choose_dtype();
   const auto other_dtype = choices.one_in(12) ? choose_dtype() : dtype;
   auto sizes = call.self.sizes;
   if (choices.one_in(8)) sizes = choose_sizes(choices);
-  if (op == Operator::backward && choices.one_in(4) && !sizes.empty()) sizes[0] = 1;  // broadcasts
+  if (call.is_backward() && choices.one_in(4) && !sizes.empty()) sizes[0] = 1;  // broadcasts
+  if (call.is_backward() && broadcast_numel(sizes, call.self.sizes) > 1'000'000) {
+    sizes = call.self.sizes;
+  }
   call.other = choose_view(choices, sizes);
   // Exactly the input, more often than chance would have it.
   if (call.shares_base && choices.one_in(2)) call.other = call.self;
@@ -113,19 +124,22 @@ struct Outcome {
 
 // A complex coefficient is what PyTorch's Scalar refuses with a std::runtime_error. Any other
 // exception ends the process.
-Outcome run(const char* library, const Call& call, const at::Tensor& self,
-            const at::Tensor& other) {
+Outcome run(bool is_pytorch, const Call& call, const at::Tensor& self, const at::Tensor& other) {
   const auto& [alpha, scale, input_scale, flag] = call.arguments;
-  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(
-      (std::string(library) + "::" + kNames[static_cast<int>(call.op)]).c_str(),
-      kOverloads[static_cast<int>(call.op)]);
+  const auto index = static_cast<std::size_t>(call.op);
+  const auto name = is_pytorch ? std::string("aten::") + kNamesInPyTorch[index]
+                               : std::string("torch_elu::") + kNames[index];
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name.c_str(), kOverloads[index]);
   torch::jit::Stack stack;
-  if (call.op == Operator::backward) {
+  if (call.is_plus_one() && !is_pytorch) {
+    if (call.is_backward()) stack.emplace_back(other);
+    stack.emplace_back(self);
+  } else if (call.is_backward()) {
     stack = {other, alpha, scale, input_scale, flag, self};
   } else {
     stack = {self, alpha, scale, input_scale};
     if (call.op == Operator::out) stack.emplace_back(other);
-    if (call.op == Operator::elu && op.schema().arguments().size() == 5) stack.emplace_back(flag);
+    if (call.op == Operator::elu && !is_pytorch) stack.emplace_back(flag);
   }
   try {
     op.callBoxed(stack);
@@ -163,10 +177,10 @@ struct Reference {
   long double slope(long double x) const {
     return x > 0 ? scale : alpha * scale * input_scale * std::exp(input_scale * x);
   }
-  long double slope_from_result(long double y) const {
-    return y > 0 ? scale : input_scale * (y + alpha * scale);
-  }
 };
+
+long double plus_one(long double x) { return x > 0 ? x + 1 : std::exp(x); }
+long double slope_from_plus_one(long double y) { return y < 1 ? y : 1; }
 
 // Within four last places of the dtype, at the larger of the exact result and what else is given.
 bool is_close(double got, long double exact, at::ScalarType dtype, long double beside) {
@@ -208,20 +222,20 @@ void check_values(const Call& call, const at::Tensor& result, const at::Tensor& 
   const auto shape = result.sizes();
   const auto got = result.to(at::kDouble).contiguous();
   const auto x = self.to(at::kDouble).expand(shape).contiguous();
-  const auto upstream = call.op == Operator::backward
-                            ? grad.to(at::kDouble).expand(shape).contiguous()
-                            : at::Tensor();
+  const auto upstream =
+      call.is_backward() ? grad.to(at::kDouble).expand(shape).contiguous() : at::Tensor();
   for (int64_t i = 0; i < got.numel(); ++i) {
     const double input = x.const_data_ptr<double>()[i], output = got.const_data_ptr<double>()[i];
     long double exact = 0, beside = 0;
-    if (call.op != Operator::backward) {
-      exact = reference.value(input);
+    if (!call.is_backward()) {
+      exact = call.is_plus_one() ? plus_one(input) : reference.value(input);
     } else {
       const double gradient = upstream.const_data_ptr<double>()[i];
       // What is left of y + alpha where it cancels depends on the rounding of alpha; and infinity
       // times a slope that has become zero is NaN.
       if (c.flag || !std::isfinite(gradient)) continue;
-      const long double slope = reference.slope(input);
+      const long double slope =
+          call.is_plus_one() ? slope_from_plus_one(input) : reference.slope(input);
       const bool is_wide = dtype == at::kDouble;
       // Nor is zero times a slope beyond the numbers of the computation a number.
       if (std::abs(slope) >
@@ -258,16 +272,16 @@ void check(const Call& original) {
   const Call ours = original.copy(), theirs = original.copy();
   const auto self = ours.self_tensor(), other = ours.other_tensor();
   const auto their_self = theirs.self_tensor(), their_other = theirs.other_tensor();
-  const auto got = run("torch_elu", ours, self, other);
-  const auto wanted = run("aten", theirs, their_self, their_other);
+  const auto got = run(/*is_pytorch=*/false, ours, self, other);
+  const auto wanted = run(/*is_pytorch=*/true, theirs, their_self, their_other);
 
   const auto& c = original.arguments;
   // PyTorch refuses this when backward runs, this library where the forward records it; and
   // elu_backward promotes no dtype.
-  const bool is_backward = original.op == Operator::backward;
-  const bool is_late = is_backward && c.flag && got.result &&
+  const bool is_late = original.is_backward() && c.flag && got.result &&
                        wanted.error.find("negative slope") != std::string::npos;
-  const bool is_mixed = is_backward && wanted.result && self.scalar_type() != other.scalar_type();
+  const bool is_mixed =
+      original.is_backward() && wanted.result && self.scalar_type() != other.scalar_type();
   if (got.result.has_value() != wanted.result.has_value() && !is_late && !is_mixed) {
     fail(original, got.result ? "PyTorch refuses: " + wanted.error : "refused: " + got.error);
   }
@@ -290,9 +304,8 @@ void check(const Call& original) {
   if (writes_other && !result.is_same(other)) fail(original, "the result is not out");
   if (wanted.result) {
     // A gradient is laid out as self, whatever the layout of grad_output, which PyTorch follows.
-    const auto like = original.op == Operator::backward
-                          ? at::elu(their_self.expand(wanted.result->sizes()))
-                          : *wanted.result;
+    const auto like = original.is_backward() ? at::elu(their_self.expand(wanted.result->sizes()))
+                                             : *wanted.result;
     if (result.sizes() != like.sizes() || result.strides() != like.strides() ||
         result.scalar_type() != like.scalar_type()) {
       std::ostringstream message;

@@ -17,8 +17,8 @@ from hypothesis import settings
 
 # The six properties of test_properties.py take the number of examples from here: 2,000 in all, the
 # same ones each time, and with --hypothesis-profile=long 100,000 new ones.
-settings.register_profile("quick", max_examples=334, deadline=None, derandomize=True)
-settings.register_profile("long", max_examples=16_667, deadline=None, print_blob=True)
+settings.register_profile("quick", max_examples=286, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=14_286, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -104,12 +104,12 @@ def commands() -> list[str]:
     return sorted({line for line in lines if line})
 
 
-# Run by other tests, or what the installation under test came from.
+# Run by another test, in which these words stand; or what the installation under test came from.
 RUN_ELSEWHERE = {
-    "python -m torch_elu check": "test_commands.py",
-    "python -m torch_elu bench": "test_commands.py",
+    "python -m torch_elu check": ("test_commands.py", '"check"'),
+    "python -m torch_elu bench": ("test_commands.py", '"bench"'),
     **{
-        f"python -m examples.{name}": "test_examples.py"
+        f"python -m examples.{name}": ("test_examples.py", f'"{name}"')
         for name in (
             "legged_robot",
             "audio_encoder",
@@ -118,14 +118,14 @@ RUN_ELSEWHERE = {
             "linear_attention",
         )
     },
-    "pip install cmake ninja 'setuptools>=77'": "",
-    "pip install --no-build-isolation .": "test_packaging.py",
+    "pip install cmake ninja 'setuptools>=77'": None,
+    "pip install --no-build-isolation .": ("test_packaging.py", '"--no-build-isolation"'),
     "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
-    "print(torch_elu.cmake_prefix_path)')\"": "test_readme_app.py",
-    "cmake --build build": "test_readme_app.py",
-    "build/app": "test_readme_app.py",
-    "cuobjdump -res-usage -arch sm_90 libtorch_elu.so": "test_cuda_code.py",
-    "cuobjdump -sass -arch sm_90 libtorch_elu.so": "test_cuda_code.py",
+    "print(torch_elu.cmake_prefix_path)')\"": ("test_readme_app.py", "CMAKE_PREFIX_PATH"),
+    "cmake --build build": ("test_readme_app.py", "--build"),
+    "build/app": ("test_readme_app.py", "app"),
+    "cuobjdump -res-usage -arch sm_90 libtorch_elu.so": ("cuda_code.py", "-res-usage"),
+    "cuobjdump -sass -arch sm_90 libtorch_elu.so": ("cuda_code.py", "-sass"),
 }
 
 
@@ -134,8 +134,9 @@ def test_every_command_of_the_pages_can_be_run(
     command: str, capsys: pytest.CaptureFixture[str], threads: Callable[[int], None]
 ) -> None:
     if command in RUN_ELSEWHERE:
-        test = RUN_ELSEWHERE[command]
-        assert not test or (Path(__file__).parent / test).is_file()
+        if RUN_ELSEWHERE[command] is not None:
+            test, words = RUN_ELSEWHERE[command]
+            assert words in (Path(__file__).parent / test).read_text()
     elif command.startswith("make "):
         targets = re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
         assert command.split()[1] in targets

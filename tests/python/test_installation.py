@@ -117,6 +117,11 @@ def test_a_source_distribution_holds_every_source_and_nothing_that_was_built(
 ) -> None:
     sources = copy_of_the_sources(repository, tmp_path / "sources")
     expected = files_below(sources)
+    package = sources / "python" / "torch_elu"
+    for built in ("lib/libtorch_elu.so", "include/torch_elu/nn.h", "_C.so", "_build_info.py"):
+        (package / built).parent.mkdir(parents=True, exist_ok=True)
+        (package / built).touch()
+    (sources / "cmake" / "some.pyc").touch()
     with tarfile.open(build_sdist(sources, tmp_path / "dist")) as archive:
         names = {member.name.split("/", 1)[1] for member in archive if member.isfile()}
     generated = {"PKG-INFO", "setup.cfg"}

@@ -2,8 +2,8 @@
 
 onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
 the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
-export to is the same node, hence the same bits. With `onnx_translations(accurate=True)` it is below
-two steps of the result.
+export to is the same node, hence the same bits. With `onnx_translations(accurate=True)` it is about
+half a step of the result, in float64 2.4.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
-from references import SELU, Coefficients, celu, exact_value, in_range, ulp
+from references import HALF_DTYPES, SELU, Coefficients, celu, exact_value, in_range, ulp
 from torch import Tensor
 
 onnx = pytest.importorskip("onnx")
@@ -190,12 +190,18 @@ OTHERS = [(0.3, 2.0, 0.7), (0.3, -2.0, 1.0), (0.3, 2.0, -0.7), (2.0, 1.0, 0.4), 
 @pytest.mark.parametrize("dtype", ELEMENT_TYPES, ids=str)
 def test_basic_operators_are_accurate_near_0_too(name: str, dtype: torch.dtype) -> None:
     ours, _, c, node, _ = EXPORTED[name]
-    near_0 = torch.logspace(-30, 0, 2000, dtype=torch.float64).neg()
-    x = torch.cat([inputs(dtype), near_0.to(dtype)])
+    near_0 = torch.logspace(-30, 0, 2000, dtype=torch.float64).neg().to(dtype)
+    beside_the_series = in_range(dtype, 2000, -0.75, -0.6)
+    x = torch.cat([inputs(dtype), near_0, beside_the_series])
+    if dtype in HALF_DTYPES:
+        x = torch.arange(2**16).to(torch.int16).view(dtype)
+        x = x[~(x.isfinite() & (x > torch.finfo(dtype).max / 2))]  # SELU would overflow
     table = torch_elu.onnx_translations(accurate=True)
     model = export(Calls(ours), x, custom_translation_table=table)
     assert node not in [name for name, _ in nodes(model)]
-    assert steps(run(model, x), x, c, dtype, near_0=True) <= 2
+    # The reference is rounded to float64, too.
+    limit = {torch.float64: 3.0, torch.float32: 0.501}.get(dtype, 0.51)
+    assert steps(run(model, x), x, c, dtype, near_0=True) <= limit
 
 
 @pytest.mark.parametrize("numbers", OTHERS, ids=str)

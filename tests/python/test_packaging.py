@@ -73,7 +73,7 @@ def test_without_a_compiler_the_installation_says_what_to_install(
 ) -> None:
     # CMake is found beside the interpreter, though this environment is not activated.
     assert shutil.which("cmake", path=sysconfig.get_path("scripts")) is not None
-    printed = install(source, PATH="", **environment)
+    printed = install(source, PATH=str(source), **environment)
     assert message in printed
     assert "C++20 compiler (g++ 11, clang 14 or newer)" in printed
 
@@ -88,12 +88,25 @@ def test_with_an_old_setuptools_the_installation_says_what_to_run(
 
 
 @pytest.mark.skipif(torch.version.cuda is None, reason="this PyTorch is built without CUDA")
-def test_nvcc_is_taken_from_cuda_home_and_refused_where_pytorch_has_another_cuda(
-    repository: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("99.9", "nvcc is of CUDA 99.9, but PyTorch was built with"),
+        (torch.version.cuda, "no CUDA compiler (nvcc) that works found in CUDA_HOME"),
+    ],
+    ids=["of another CUDA", "that compiles nothing"],
+)
+def test_an_nvcc_in_cuda_home_that_is_of_no_use_is_named(
+    version: str, reason: str, repository: Path, tmp_path: Path
 ) -> None:
     nvcc = tmp_path / "cuda" / "bin" / "nvcc"
     nvcc.parent.mkdir(parents=True)
-    nvcc.write_text("#!/bin/sh\necho release 99.9\n")
+    # Of another CUDA, but else the one that is here, which CMake tries first.
+    real = shutil.which("nvcc") or pytest.skip("nvcc is not here")
+    compiles = f'exec {real} "$@"' if version == "99.9" else "exit 1"
+    nvcc.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then echo release {version}; else {compiles}; fi\n'
+    )
     nvcc.chmod(0o755)
     environment = {**os.environ, "CUDA_HOME": str(nvcc.parents[1])}
     environment.pop("CUDACXX", None)
@@ -109,7 +122,7 @@ def test_nvcc_is_taken_from_cuda_home_and_refused_where_pytorch_has_another_cuda
         text=True,
         check=True,
     )
-    assert "building WITHOUT CUDA kernels (nvcc is of CUDA 99.9, but PyTorch" in result.stdout
+    assert f"building WITHOUT CUDA kernels ({reason}" in result.stdout
 
 
 @pytest.fixture

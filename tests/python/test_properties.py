@@ -162,6 +162,29 @@ def assert_product(
     assert_within(result, exact, bound, undefined(x, c, slope) | undefined(grad_output, c, exact))
 
 
+@given(dtype=dtypes, view=any_view, of_grad=any_view)
+def test_elu_plus_one_and_its_gradient_are_right_in_any_view(
+    dtype: torch.dtype, view: View, of_grad: View
+) -> None:
+    x = view(pool(dtype)).detach().requires_grad_()
+    y = torch_elu.elu_plus_one(x)
+    assert_same_layout(y, aten_elu(x))
+    elements = wide(x)
+    with np.errstate(all="ignore"):
+        exact = np.where(elements > 0, elements + 1, np.exp(elements))
+    never = np.zeros(exact.shape, bool)
+    assert_within(y, exact, ulp_limit(dtype) * ulps(exact, dtype), never)
+
+    grad_output = of_grad(pool(dtype))
+    if grad_output.shape != x.shape:
+        grad_output = pool(dtype)[: x.numel()].view(x.shape)
+    (grad,) = torch.autograd.grad(y, x, grad_output)
+    # From the result, which is rounded.
+    with np.errstate(all="ignore"):
+        exact = np.minimum(wide(y), 1) * wide(grad_output)
+    assert_within(grad, exact, ulp_limit(dtype) * ulps(exact, dtype), never)
+
+
 # Writing: in place and out
 
 
