@@ -5,20 +5,24 @@ Seen with PyTorch 2.15 in Python 3.11.
 
 from __future__ import annotations
 
-import ctypes
 
-
-def _interpreter_id() -> int:
-    """0 in the main interpreter; by Python's C interface, which alone tells in every version."""
+def _is_main_interpreter() -> bool:
+    """By Python's C interface, which alone tells in every version."""
+    try:
+        import ctypes
+    except ImportError as error:
+        if "subinterpreters" in str(error):  # Python 3.12 has it in the main one alone
+            return False
+        raise
     get = ctypes.pythonapi.PyInterpreterState_Get
     get_id = ctypes.pythonapi.PyInterpreterState_GetID
     get.restype = ctypes.c_void_p
     get_id.argtypes = [ctypes.c_void_p]
     get_id.restype = ctypes.c_int64
-    return int(get_id(get()))
+    return int(get_id(get())) == 0
 
 
-if _interpreter_id() != 0:
+if not _is_main_interpreter():
     raise ImportError(
         "torch_elu cannot be imported in a sub-interpreter of Python, because PyTorch cannot: "
         "import it in the main interpreter (mod_wsgi: WSGIApplicationGroup %{GLOBAL}), or in a "
