@@ -17,7 +17,7 @@
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make properties  100,000 random tensors and coefficients against references (minutes)
 # make slow    the tests that need much memory (20 GiB) or minutes
-# make nox     the test suite with PyTorch 2.11 and 2.15, on every Python that is here (5.4 GB each)
+# make nox     the test suite with PyTorch 2.11 and 2.15, on every Python that is here and has them (5.4 GB each)
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 #
 # PYTHON=python3.12       the interpreter for .venv

@@ -1,4 +1,5 @@
-"""The test suite with each end of the supported range of PyTorch, on every Python that is here.
+"""The test suite with each end of the supported range of PyTorch, on every Python that is
+here and that PyTorch has wheels for.
 
 ``nox`` runs all sessions, ``nox --list`` names them; what follows ``--`` goes to pytest::
 

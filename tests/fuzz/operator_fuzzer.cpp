@@ -211,8 +211,10 @@ void check_values(const Call& call, const at::Tensor& result, const at::Tensor& 
   // Of an out whose elements share memory PyTorch refuses the plain cases alone; what is there in
   // the end is one of several values.
   if (at::has_internal_overlap(result) != at::MemOverlap::No) return;
-  // So it is with an input that overlaps the result in a way PyTorch finds too hard to tell.
+  // So it is with an input that overlaps the result in a way PyTorch finds too hard to tell, or
+  // that the result comes to overlap when it gets its size.
   if (call.op == Operator::out && call.shares_base) {
+    if (result.sizes() != at::IntArrayRef(call.other.sizes)) return;
     const auto overlap = at::get_overlap_status(call.other_tensor(), self);
     if (overlap != at::MemOverlapStatus::Full && overlap != at::MemOverlapStatus::No) return;
   }
