@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import setuptools
@@ -49,8 +50,8 @@ def torch_minor() -> str:
 
 
 def find_tool(name: str) -> str | None:
-    """Looks beside the interpreter first, where pip puts it, activated environment or not."""
-    return shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+    """Looks first where pip puts it, whether that environment is activated or not."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
 
 
 def check_compiler() -> None:

@@ -86,7 +86,7 @@ def table(seconds: float) -> Iterator[str]:
         f"CPU threads: {torch.get_num_threads()}, load: {load:.1f} on {cpus} CPUs"
     )
     if load > cpus / 2:
-        yield "Other work is running: repeat this without it, or these times are its times, too."
+        yield "Other work is running and takes part of these times: repeat this without it."
     yield ""
     yield columns.format(*header)
     yield columns.format(*("-" * len(name) for name in header))

@@ -37,7 +37,7 @@ def onnx_translations(*, accurate: bool = False) -> dict[Any, Callable[..., Any]
     """
     operators = torch.ops.torch_elu
     return {
-        operators.elu.default: _elu_in_basic_operators if accurate else _elu,
+        operators.elu.default: _elu(accurate=accurate),
         operators.elu_plus_one.default: _elu_plus_one,
     }
 
@@ -114,25 +114,18 @@ def _write(
 
 
 # dynamo=True. Without annotations for tensors: onnxscript reads them, and knows only its own types.
-def _elu(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    self,  # noqa: ANN001
-    alpha: float = 1.0,
-    scale: float = 1.0,
-    input_scale: float = 1.0,
-    save_output: bool = False,
-):
-    return _write(_op_of_onnxscript, self, int(self.dtype), alpha, scale, input_scale)
+def _elu(*, accurate: bool) -> Callable[..., Any]:
+    def elu(  # type: ignore[no-untyped-def]  # noqa: ANN202
+        self,  # noqa: ANN001
+        alpha: float = 1.0,
+        scale: float = 1.0,
+        input_scale: float = 1.0,
+        save_output: bool = False,
+    ):
+        op, dtype = _op_of_onnxscript, int(self.dtype)
+        return _write(op, self, dtype, alpha, scale, input_scale, accurate=accurate)
 
-
-def _elu_in_basic_operators(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    self,  # noqa: ANN001
-    alpha: float = 1.0,
-    scale: float = 1.0,
-    input_scale: float = 1.0,
-    save_output: bool = False,
-):
-    op, dtype = _op_of_onnxscript, int(self.dtype)
-    return _write(op, self, dtype, alpha, scale, input_scale, accurate=True)
+    return elu
 
 
 def _elu_plus_one(self):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202

@@ -15,8 +15,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-# The six properties of test_properties.py take the number of examples from here: 2,000 in all, the
-# same ones each time, and with --hypothesis-profile=long 100,000 new ones.
+# The properties of test_properties.py, seven, take the number of examples from here: 2,000 in all,
+# the same ones each time, and with --hypothesis-profile=long 100,000 new ones.
 settings.register_profile("quick", max_examples=286, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=14_286, deadline=None, print_blob=True)
 settings.load_profile("quick")
