@@ -3,7 +3,7 @@
 onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
 the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
 export to is the same node, hence the same bits. With `onnx_translations(accurate=True)` it is about
-half a step of the result, in float64 2.4.
+half a step of the result, in float64 below three.
 """
 
 from __future__ import annotations
