@@ -127,7 +127,7 @@ else
   for module in mpmath hypothesis; do
     [[ " $missing " != *" $module "* ]] || did_not_run "pytest of test_cuda.py" "$module is missing"
   done
-  step pytest "$python" -m pytest tests/python/test_cuda_code.py tests/python/test_cuda.py tests/python/test_cuda_runtime.py
+  step pytest "$python" -m pytest -k cuda tests/python/test_{cuda,cuda_code,cuda_runtime,export,inductor,unusual_tensors}.py
   grep -h '^SKIPPED' "$logs/pytest.log"
 fi
 step "bits of GPU and CPU" "$python" tests/python/cuda_bits.py

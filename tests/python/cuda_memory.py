@@ -27,13 +27,14 @@ def on_gpu(host: Tensor, offset: int = 0) -> Tensor:
 
 
 def call_all(x: Tensor, grad: Tensor) -> None:
-    """Forward, in place and both backward kernels."""
+    """Every kernel, forward and backward."""
     ops = torch.ops.torch_elu
     for c in (PLAIN, EXTREME):
         ops.elu(x, *c)
         ops.elu_backward(grad, *c, False, x)
     ops.elu_backward(grad, *PLAIN, True, x)
     ops.elu.out(x, out=torch.empty_like(x))
+    ops.elu_plus_one_backward(grad, ops.elu_plus_one(x))
 
 
 def main() -> None:
