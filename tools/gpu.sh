@@ -41,7 +41,7 @@ step() {
   else
     outcome="FAILED with exit status $?"
   fi
-  summary=$(grep -Eo '[0-9]+ (passed|failed)[^=]*|[0-9]+% tests passed.*|ERROR SUMMARY: .*' "$log" | tail -1)
+  summary=$(grep -E '^=+ .*([0-9] (passed|failed)|SUMMARY: )|^[0-9]+% tests' "$log" | tail -1 | sed -E 's/^=+ | =+$//g')
   record "$name" "$outcome in $((SECONDS - start)) s${summary:+: $summary}"
   echo "-- $name: $outcome in $((SECONDS - start)) s${summary:+: $summary}"
   if [[ $outcome != passed ]]; then
@@ -66,10 +66,12 @@ build() {
     cmake -S . -B "$out/package" "${generator[@]}" "-DCMAKE_INSTALL_PREFIX=$site/torch_elu" \
       "-DTorchELU_TORCH_ROOT=$torch" "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" \
       -DTORCH_ELU_PYTHON=ON -DTORCH_ELU_CUDA=1 &&
-    cmake --build "$out/package" --parallel "$(nproc)" && cmake --install "$out/package"
+    cmake --build "$out/package" && cmake --install "$out/package"
 }
 TORCH_CUDA_ARCH_LIST=${TORCH_CUDA_ARCH_LIST:-$("$python" -c 'import torch; print("%d.%d+PTX" % torch.cuda.get_device_capability())')}
 export TORCH_CUDA_ARCH_LIST
+CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
+export CMAKE_BUILD_PARALLEL_LEVEL
 for tool in cmake nvcc; do
   have $tool || export PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:$("$python" -c 'import sysconfig; print(sysconfig.get_path("scripts"))')"
 done
@@ -88,7 +90,7 @@ test_in_cpp() {
   libraries=$("$python" -c 'import glob, torch; root = torch.__path__[0]; print(root + "/lib", *glob.glob(root + "/../nvidia/*/lib"), sep=":")')
   cmake -S tests -B "$out/tests" "-DCMAKE_PREFIX_PATH=$prefix" \
     "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" &&
-    cmake --build "$out/tests" --parallel "$(nproc)" &&
+    cmake --build "$out/tests" &&
     LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ctest --test-dir "$out/tests" --output-on-failure -j "$(nproc)"
 }
 has_googletest() {

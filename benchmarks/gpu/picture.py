@@ -37,7 +37,7 @@ def save_picture(results: list[Measured], device: str, path: Path) -> None:
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(COLORS))
     figure.suptitle(f"elu on {device}, cold L2 cache")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
+from statistics import quantiles
 from typing import Any
 
 from ..tables import Verdict, format_goals, format_table
@@ -63,11 +64,14 @@ def to_json(
     verdicts: Iterable[Verdict],
     steps: dict[str, str],
 ) -> str:
-    """Everything, with the sorted samples."""
+    """Everything; of the samples, the minimum and the quartiles."""
 
     def case(m: Measured) -> dict[str, Any]:
         times = {
-            name: {"minimum": min(samples), "samples": [round(s, 3) for s in sorted(samples)]}
+            name: {
+                "minimum": round(min(samples), 3),
+                "quartiles": [round(q, 3) for q in quantiles(samples, method="inclusive")],
+            }
             for name, samples in m.times.items()
         }
         return {**dataclasses.asdict(m), "times": times}

@@ -2,6 +2,7 @@
 // kernels.cu.
 
 #include <ATen/TensorIterator.h>
+#include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/EmptyTensor.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -43,18 +44,6 @@ at::Tensor empty_output_cuda(const at::Tensor& self) {
   return empty_output(self);
 }
 
-// No GPU that PyTorch runs on has less.
-constexpr int64_t kSmallestL2 = int64_t{2} << 20;
-
-bool exceeds_l2(int64_t bytes) {
-  if (bytes <= kSmallestL2) {
-    return false;
-  }
-  int l2 = 0;
-  C10_CUDA_CHECK(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, c10::cuda::current_device()));
-  return bytes > l2;
-}
-
 template <typename T, int inputs>
 Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>& in,
                                 int64_t numel) {
@@ -64,7 +53,7 @@ Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>
     operands.in[i] = static_cast<const T*>(in[i]);
   }
   operands.numel = numel;
-  operands.streaming = exceeds_l2(numel * static_cast<int64_t>(sizeof(T)) * (inputs + 1));
+  operands.widest_access = at::cuda::getCurrentDeviceProperties()->major >= 10 ? 32 : 16;
   return operands;
 }
 

@@ -10,8 +10,8 @@
 namespace torch_elu::cuda {
 namespace {
 
-template <typename T, int alignment>
-using PatternOf = Pattern<sizeof(T), alignment, kAccessBytes>;
+template <typename T, int alignment, int inputs = 1>
+using PatternOf = Pattern<sizeof(T), alignment, kAccessBytes, inputs>;
 
 template <typename T, int alignment>
 using AccessOf = Access<std::conditional_t<PatternOf<T, alignment>::is_wide, Lanes<T>, OneLane<T>>,
@@ -28,21 +28,19 @@ constexpr int kThreadsOfMultiprocessor = 2048;
 // Blocks that a multiprocessor is to hold at once, which bounds the registers of each thread: all
 // that there can be (32 registers, where that is 2,048 threads), fewer where the compiler spilled
 // some then, one for the long function of extreme.h.
-template <typename T, int inputs, typename Function>
+template <int alignment, typename T, int inputs, typename Function>
 constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;
   if (is_separate<Function>) {
     threads = kThreads;
-  } else if (kAccessBytes == 32) {
+  } else if (alignment == 32) {
     threads = std::min(threads, inputs == 1 ? 1024 : 768);
-  } else if (sizeof(T) * inputs == 16) {
-    threads = threads * 3 / 4;
   }
   return threads / kThreads;
 }
 
 template <int alignment, typename T, int inputs, typename Function>
-__global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>()))
+__global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, T, inputs, Function>()))
     dense_kernel(Dense<T, inputs> operands, Run run, Function function) {
   if (blockIdx.x == run.blocks) {
     const std::int64_t element = edge(run, threadIdx.x);
@@ -51,14 +49,14 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>
       One one[inputs];
 #pragma unroll
       for (int input = 0; input < inputs; ++input) {
-        one[input] = One::load(operands.in[input] + element, false);
+        one[input] = One::load(operands.in[input] + element);
       }
-      apply(function, one).store(operands.out + element, false);
+      apply(function, one).store(operands.out + element);
     }
     return;
   }
   using Access = AccessOf<T, alignment>;
-  constexpr int count = PatternOf<T, alignment>::count;
+  constexpr int count = PatternOf<T, alignment, inputs>::count;
   const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
   // All loads are under way before the first is waited for.
   Access loaded[count][inputs];
@@ -67,15 +65,13 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<T, inputs, Function>
     if (!accesses.has(i)) break;
 #pragma unroll
     for (int input = 0; input < inputs; ++input) {
-      loaded[i][input] =
-          Access::load(operands.in[input] + accesses.first + i * accesses.step, operands.streaming);
+      loaded[i][input] = Access::load(operands.in[input] + accesses.first + i * accesses.step);
     }
   }
 #pragma unroll
   for (int i = 0; i < count; ++i) {
     if (!accesses.has(i)) break;
-    apply(function, loaded[i])
-        .store(operands.out + accesses.first + i * accesses.step, operands.streaming);
+    apply(function, loaded[i]).store(operands.out + accesses.first + i * accesses.step);
   }
 }
 
@@ -100,13 +96,13 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int input = 0; input < inputs; ++input) {
       const char* from = reinterpret_cast<const char*>(operands.in[input]);
-      loaded[i][input] = Access::load(from + offset[i][input + 1], false);
+      loaded[i][input] = Access::load(from + offset[i][input + 1]);
     }
   }
 #pragma unroll
   for (int i = 0; i < count; ++i) {
     if (first + i * kThreads >= operands.count) break;
-    apply(function, loaded[i]).store(reinterpret_cast<char*>(operands.out) + offset[i][0], false);
+    apply(function, loaded[i]).store(reinterpret_cast<char*>(operands.out) + offset[i][0]);
   }
 }
 
@@ -123,7 +119,7 @@ cudaError_t start(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t s
 template <int alignment, typename T, int inputs, typename Function>
 cudaError_t start_dense(const Dense<T, inputs>& operands, int head, const Function& function,
                         cudaStream_t stream) {
-  const Run run(operands.numel, head, PatternOf<T, alignment>::chunk);
+  const Run run(operands.numel, head, PatternOf<T, alignment, inputs>::chunk);
   return start(dense_kernel<alignment, T, inputs, Function>, run.blocks + run.has_edges(), stream,
                operands, run, function);
 }
@@ -143,7 +139,9 @@ cudaError_t launch(const Dense<T, inputs>& operands, const Function& function,
     const T* last = operands.in[inputs - 1];
     return elements_before_aligned({operands.out, operands.in[0], last}, sizeof(T), alignment);
   };
-  if (head(32) >= 0) return start_dense<32>(operands, head(32), function, stream);
+  if (operands.widest_access == 32 && head(32) >= 0) {
+    return start_dense<32>(operands, head(32), function, stream);
+  }
   if (head(16) >= 0) return start_dense<16>(operands, head(16), function, stream);
   return start_dense<sizeof(T)>(operands, 0, function, stream);
 }

@@ -36,7 +36,7 @@ struct Dense {
   T* out;
   const T* in[inputs];
   std::int64_t numel;
-  bool streaming;  // past the L2 cache
+  int widest_access;  // of the device, in bytes
 };
 
 // Operands of any strides, of less than 2^31 elements and bytes.

@@ -23,29 +23,17 @@ namespace torch_elu::cuda {
 constexpr int kAccessBytes = TORCH_ELU_ACCESS_BYTES;
 
 // By one instruction. In PTX, since the compiler splits some stores that are written in C++.
-// Streaming ("cs"): first to leave the L2 cache, for tensors that do not fit into it.
 template <int size>
 struct alignas(size) Bytes {
   std::uint32_t words[size / 4];
 
-  static TORCH_ELU_INLINE Bytes load(const void* from, [[maybe_unused]] bool streaming) {
+  static TORCH_ELU_INLINE Bytes load(const void* from) {
 #if defined(__CUDA_ARCH__)
     Bytes x;
     auto& w = x.words;
     if constexpr (size == 16) {
-      if (streaming) {
-        asm volatile("ld.global.cs.v4.b32 {%0, %1, %2, %3}, [%4];"
-                     : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
-                     : "l"(from));
-      } else {
-        asm volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];"
-                     : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
-                     : "l"(from));
-      }
-    } else if (streaming) {
-      asm volatile("ld.global.cs.v8.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];"
-                   : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3]), "=r"(w[4]), "=r"(w[5]),
-                     "=r"(w[6]), "=r"(w[7])
+      asm volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];"
+                   : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
                    : "l"(from));
     } else {
       asm volatile("ld.global.v8.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];"
@@ -59,23 +47,12 @@ struct alignas(size) Bytes {
 #endif
   }
 
-  TORCH_ELU_INLINE void store(void* to, [[maybe_unused]] bool streaming) const {
+  TORCH_ELU_INLINE void store(void* to) const {
 #if defined(__CUDA_ARCH__)
     const auto& w = words;
     if constexpr (size == 16) {
-      if (streaming) {
-        asm volatile("st.global.cs.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]),
-                     "r"(w[2]), "r"(w[3])
-                     : "memory");
-      } else {
-        asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]),
-                     "r"(w[2]), "r"(w[3])
-                     : "memory");
-      }
-    } else if (streaming) {
-      asm volatile("st.global.cs.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to),
-                   "r"(w[0]), "r"(w[1]), "r"(w[2]), "r"(w[3]), "r"(w[4]), "r"(w[5]), "r"(w[6]),
-                   "r"(w[7])
+      asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(w[0]), "r"(w[1]),
+                   "r"(w[2]), "r"(w[3])
                    : "memory");
     } else {
       asm volatile("st.global.v8.b32 [%0], {%1, %2, %3, %4, %5, %6, %7, %8};" ::"l"(to), "r"(w[0]),
@@ -137,24 +114,24 @@ struct Access {
 
   Word word[words];
 
-  static TORCH_ELU_INLINE Access load(const void* from, bool streaming) {
+  static TORCH_ELU_INLINE Access load(const void* from) {
     Access access;
     if constexpr (words == 1) {
       access.word[0] = *static_cast<const Word*>(from);
     } else {
-      const auto loaded = Bytes<bytes>::load(from, streaming);
+      const auto loaded = Bytes<bytes>::load(from);
       std::memcpy(static_cast<void*>(access.word), &loaded, bytes);
     }
     return access;
   }
 
-  TORCH_ELU_INLINE void store(void* to, bool streaming) const {
+  TORCH_ELU_INLINE void store(void* to) const {
     if constexpr (words == 1) {
       *static_cast<Word*>(to) = word[0];
     } else {
       Bytes<bytes> stored;
       std::memcpy(stored.words, static_cast<const void*>(word), bytes);
-      stored.store(to, streaming);
+      stored.store(to);
     }
   }
 };

@@ -12,9 +12,8 @@ namespace torch_elu::cuda {
 namespace {
 
 // Walks through all threads of a launch as dense_kernel does, and counts.
-template <int element_size, int alignment, int widest_access>
+template <typename P>
 std::vector<int> touched(std::int64_t numel, int head) {
-  using P = Pattern<element_size, alignment, widest_access>;
   const Run run(numel, head, P::chunk);
   std::vector<int> count(static_cast<std::size_t>(numel), 0);
   for (unsigned block = 0; block < run.blocks; ++block) {
@@ -22,7 +21,7 @@ std::vector<int> touched(std::int64_t numel, int head) {
       const Accesses<P::width, P::count> accesses(run, block, thread);
       for (int i = 0; i < P::count && accesses.has(i); ++i) {
         const std::int64_t first = accesses.first + i * accesses.step;
-        EXPECT_EQ((first - head) * element_size % P::bytes, 0);
+        EXPECT_EQ((first - head) % P::width, 0);
         for (int element = 0; element < P::width; ++element) {
           count.at(static_cast<std::size_t>(first + element)) += 1;
         }
@@ -36,15 +35,17 @@ std::vector<int> touched(std::int64_t numel, int head) {
   return count;
 }
 
-// Element size, alignment of the operands, widest access of the architecture.
-template <int size, int align, int widest>
+// Element size, alignment of the operands, widest access of the architecture, inputs.
+template <int size, int align, int widest, int inputs>
 struct Launch {
-  static constexpr int element_size = size, alignment = align, widest_access = widest;
+  static constexpr int element_size = size, alignment = align;
+  using P = Pattern<size, align, widest, inputs>;
 };
-using Launches =
-    testing::Types<Launch<2, 32, 32>, Launch<2, 32, 16>, Launch<2, 16, 32>, Launch<2, 2, 16>,
-                   Launch<4, 32, 32>, Launch<4, 32, 16>, Launch<4, 16, 32>, Launch<4, 4, 16>,
-                   Launch<8, 32, 32>, Launch<8, 32, 16>, Launch<8, 16, 32>, Launch<8, 8, 16>>;
+using Launches = testing::Types<Launch<2, 32, 32, 1>, Launch<2, 32, 16, 1>, Launch<2, 16, 16, 1>,
+                                Launch<2, 16, 32, 2>, Launch<2, 2, 16, 1>, Launch<4, 32, 32, 1>,
+                                Launch<4, 32, 16, 1>, Launch<4, 16, 32, 1>, Launch<4, 4, 16, 2>,
+                                Launch<8, 32, 32, 1>, Launch<8, 32, 16, 2>, Launch<8, 16, 32, 1>,
+                                Launch<8, 8, 16, 1>>;
 
 template <typename L>
 struct DenseKernel : testing::Test {};
@@ -54,7 +55,7 @@ TYPED_TEST(DenseKernel, TouchesEveryElementOnceForEverySizeAndOffset) {
   constexpr int size = TypeParam::element_size, alignment = TypeParam::alignment;
   for (int head = 0; head < alignment / size; ++head) {
     for (std::int64_t numel = 0; numel <= 4096; ++numel) {
-      const auto count = touched<size, alignment, TypeParam::widest_access>(numel, head);
+      const auto count = touched<typename TypeParam::P>(numel, head);
       const std::vector<int> once(static_cast<std::size_t>(numel), 1);
       ASSERT_EQ(count, once) << "numel " << numel << ", head " << head;
     }
@@ -62,18 +63,17 @@ TYPED_TEST(DenseKernel, TouchesEveryElementOnceForEverySizeAndOffset) {
 }
 
 TYPED_TEST(DenseKernel, TouchesEveryElementOnceAroundTheTilesEnds) {
-  using P = Pattern<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>;
+  using P = typename TypeParam::P;
   constexpr std::int64_t tile = std::int64_t{kThreads} * P::chunk;
   for (std::int64_t numel = 3 * tile - 2 * P::chunk; numel <= 3 * tile + 2 * P::chunk; ++numel) {
-    const auto count =
-        touched<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>(numel, 0);
+    const auto count = touched<P>(numel, 0);
     const std::vector<int> once(static_cast<std::size_t>(numel), 1);
     ASSERT_EQ(count, once) << "numel " << numel;
   }
 }
 
 TYPED_TEST(DenseKernel, CountsBeyond32Bits) {
-  using P = Pattern<TypeParam::element_size, TypeParam::alignment, TypeParam::widest_access>;
+  using P = typename TypeParam::P;
   using A = Accesses<P::width, P::count>;
   const std::int64_t numel = (std::int64_t{1} << 36) + 5;
   const Run run(numel, 1, P::chunk);

@@ -102,14 +102,14 @@ cudaError_t run(Operation operation, const Layout<T, 2>& operands, const Coeffic
 
 template <typename T>
 void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, const cpu_t<T>* grad,
-               const cpu_t<T>* x, std::int64_t numel, bool streaming = false) {
+               const cpu_t<T>* x, std::int64_t numel, int widest_access = 32) {
   const auto pointer = [](const auto* p) { return reinterpret_cast<const T*>(p); };
   auto* const to = reinterpret_cast<T*>(out);
   const auto error =
       takes_gradient(operation)
-          ? run<T, Dense>(operation, Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, streaming},
-                          k)
-          : run<T, Dense>(operation, Dense<T, 1>{to, {pointer(x)}, numel, streaming}, k);
+          ? run<T, Dense>(operation,
+                          Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, widest_access}, k)
+          : run<T, Dense>(operation, Dense<T, 1>{to, {pointer(x)}, numel, widest_access}, k);
   ASSERT_EQ(error, cudaSuccess);
 }
 
@@ -168,11 +168,13 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllSizesAndOffsets) {
       for (std::size_t of_out = 0; of_out < offsets; ++of_out) {
         for (std::size_t of_x : {std::size_t{0}, std::size_t{1}, of_out, of_out + 16 / sizeof(T)}) {
           Placed<C> placed_x(x, of_x), placed_grad(grad, of_x), out(n, of_out);
-          run_dense<T>(operation, k, out.data(), placed_grad.data(), placed_x.data(),
-                       static_cast<std::int64_t>(n), of_out % 2 == 0);
-          expect_same(out.data(), want.data(), static_cast<std::ptrdiff_t>(n),
-                      "size " + std::to_string(n) + ", offsets " + std::to_string(of_out) + ", " +
-                          std::to_string(of_x));
+          for (const int widest_access : {16, 32}) {
+            run_dense<T>(operation, k, out.data(), placed_grad.data(), placed_x.data(),
+                         static_cast<std::int64_t>(n), widest_access);
+            expect_same(out.data(), want.data(), static_cast<std::ptrdiff_t>(n),
+                        "size " + std::to_string(n) + ", offsets " + std::to_string(of_out) + ", " +
+                            std::to_string(of_x));
+          }
         }
       }
     }
