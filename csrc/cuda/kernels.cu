@@ -33,7 +33,7 @@ constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;
   if (is_separate<Function>) {
     threads = kThreads;
-  } else if (alignment == 32) {
+  } else if (alignment == 32 || kAccessBytes == 32) {
     threads = std::min(threads, inputs == 1 ? 1024 : 768);
   }
   return threads / kThreads;
