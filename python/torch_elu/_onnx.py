@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -68,6 +70,41 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
     return _in(op, formula, self, dtype, _FLOAT, _DOUBLE)
 
 
+def _is_moderate(coefficient: float) -> bool:
+    """Whether nothing overflows in :func:`_lost`."""
+    return 1e-100 < abs(coefficient) < 1e100
+
+
+def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fraction) -> Any:
+    """What x * (factor + rest) has beyond product = x * factor, which was rounded to float64.
+
+    Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18
+    (1971): x and factor are split into halves whose products are exact.
+    """
+
+    def number(value: float) -> Any:
+        return _number(op, value, _DOUBLE)
+
+    def times(a: Any, value: float) -> Any:
+        return op("Mul", a, number(value))
+
+    mantissa, exponent = math.frexp(factor)
+    if abs(mantissa) == 0.5 and rest == 0:  # a power of two
+        return number(0.0)
+    factor_high = math.ldexp(round(math.ldexp(mantissa, 26)), exponent - 26)
+    factor_low = factor - factor_high
+    shifted = times(x, 2.0**27 + 1)
+    high = op("Sub", shifted, op("Sub", shifted, x))
+    low = op("Sub", x, high)
+    middle = op("Add", times(high, factor_low), times(low, factor_high))
+    least = op("Add", times(low, factor_low), times(x, float(rest)))
+    lost = op("Add", op("Add", op("Sub", times(high, factor_high), product), middle), least)
+    # Of subnormals no halves are left, and of what overflows there is no rest.
+    size = op("Abs", product)
+    is_ordinary = op("And", op("Less", number(1e-280), size), op("Less", size, number(1e280)))
+    return op("Where", is_ordinary, lost, number(0.0))
+
+
 def _write(
     op: Callable[..., Any],
     self: Any,
@@ -85,17 +122,33 @@ def _write(
         def number(value: float) -> Any:
             return _number(op, value, _DOUBLE)
 
+        one, factor, slope = number(1.0), alpha * scale, alpha * scale * input_scale
         z = op("Mul", x, number(input_scale))
-        # exp(z) - 1 cancels near 0: there, the power series. In float64, until what it leaves out
-        # does not count; else only where too few digits are left for the dtype.
-        end_of_series, terms = (0.7, 17) if dtype == _DOUBLE else (0.001, 4)
-        series = one = number(1.0)
+        # exp(z) - 1 cancels near 0: there, the power series, and slope * x rather than
+        # factor * z, which may have lost bits. In float64, until what the series leaves out does
+        # not count; else only where too few digits are left for the dtype.
+        end_of_series, terms = (0.6, 16) if dtype == _DOUBLE else (0.001, 4)
+        series = one
         for term in range(terms, 2, -1):  # nested: onnxruntime drops additions of small numbers
             series = op("Add", op("Mul", op("Div", z, number(term)), series), one)
-        square = op("Mul", op("Mul", z, number(0.5)), z)
-        near, far = op("Add", z, op("Mul", square, series)), op("Sub", op("Exp", z), one)
-        expm1 = op("Where", op("Less", op("Abs", z), number(end_of_series)), near, far)
-        negative = op("Mul", expm1, number(alpha * scale))
+        first, near_factor = (x, slope) if _is_moderate(slope) else (z, factor)
+        curved = op("Mul", op("Mul", op("Mul", first, number(0.5)), z), series)
+        expm1_near = op("Add", first, curved)
+        exp = op("Exp", z)
+        expm1_far = op("Sub", exp, one)
+        near = op("Mul", expm1_near, number(near_factor))
+        far = op("Mul", expm1_far, number(factor))
+        is_moderate = input_scale > 0 and all(map(_is_moderate, (input_scale, factor, slope)))
+        if dtype == _DOUBLE and is_moderate:  # where what the products round off counts
+            exact = Fraction(alpha) * Fraction(scale)
+            lost_of_z = _lost(op, x, z, input_scale, Fraction(0))
+            lost = op("Mul", op("Mul", lost_of_z, exp), number(factor))
+            of_far = _lost(op, expm1_far, far, factor, exact - Fraction(factor))
+            far = op("Add", far, op("Add", of_far, lost))
+            exact *= Fraction(input_scale)
+            near = op("Add", near, _lost(op, expm1_near, near, slope, exact - Fraction(slope)))
+        is_near = op("Less", op("Abs", z), number(end_of_series))
+        negative = op("Where", is_near, near, far)
         return op("Where", op("Less", x, number(0.0)), negative, op("Mul", x, number(scale)))
 
     # The nodes hold their numbers in float32, and onnxruntime does not have them in float64.

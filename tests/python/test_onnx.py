@@ -3,7 +3,7 @@
 onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
 the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
 export to is the same node, hence the same bits. With `onnx_translations(accurate=True)` it is about
-half a step of the result, in float64 below three.
+half a step of the result, in float64 below two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
-from references import HALF_DTYPES, SELU, Coefficients, celu, exact_value, in_range, ulp
+from references import (
+    HALF_DTYPES,
+    SELU,
+    Coefficients,
+    celu,
+    exact_value,
+    in_range,
+    largest_mpmath_error,
+    mpmath_value,
+    ulp,
+)
 from torch import Tensor
 
 onnx = pytest.importorskip("onnx")
@@ -186,12 +196,21 @@ def test_celu_of_a_negative_alpha_grows_in_its_node() -> None:
 OTHERS = [(0.3, 2.0, 0.7), (0.3, -2.0, 1.0), (0.3, 2.0, -0.7), (2.0, 1.0, 0.4), (0.0, 1.0, 2.0)]
 
 
-@pytest.mark.parametrize("name", ["elu()", "elu(0.3)", "elu(-2)", "selu", "celu(0.7)", "CELU"])
+EXPORTED_TOO = {
+    "celu(1000)": (lambda x: torch_elu.celu(x, 1000.0), None, celu(1000.0), "Celu", {}),
+    "celu(1e-3)": (lambda x: torch_elu.celu(x, 1e-3), None, celu(1e-3), "Celu", {}),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["elu()", "elu(0.3)", "elu(-2)", "selu", "celu(0.7)", "CELU", "celu(1000)", "celu(1e-3)"],
+)
 @pytest.mark.parametrize("dtype", ELEMENT_TYPES, ids=str)
 def test_basic_operators_are_accurate_near_0_too(name: str, dtype: torch.dtype) -> None:
-    ours, _, c, node, _ = EXPORTED[name]
-    near_0 = torch.logspace(-30, 0, 2000, dtype=torch.float64).neg().to(dtype)
-    beside_the_series = in_range(dtype, 2000, -0.75, -0.6)
+    ours, _, c, node, _ = (EXPORTED | EXPORTED_TOO)[name]
+    near_0 = torch.logspace(-320, 0, 5000, dtype=torch.float64).neg().to(dtype)
+    beside_the_series = (in_range(torch.float64, 4000, -1.1, -0.4) / c.input_scale).to(dtype)
     x = torch.cat([inputs(dtype), near_0, beside_the_series])
     if dtype in HALF_DTYPES:
         x = torch.arange(2**16).to(torch.int16).view(dtype)
@@ -199,9 +218,14 @@ def test_basic_operators_are_accurate_near_0_too(name: str, dtype: torch.dtype) 
     table = torch_elu.onnx_translations(accurate=True)
     model = export(Calls(ours), x, custom_translation_table=table)
     assert node not in [name for name, _ in nodes(model)]
-    # The reference is rounded to float64, too.
-    limit = {torch.float64: 3.0, torch.float32: 0.501}.get(dtype, 0.51)
-    assert steps(run(model, x), x, c, dtype, near_0=True) <= limit
+    result = run(model, x)
+    assert torch.equal(result.isnan(), x.isnan())
+    if dtype == torch.float64:
+        number = ~x.isnan()
+        assert largest_mpmath_error(result[number], mpmath_value(x[number].tolist(), c)) <= 2
+    else:
+        limit = 0.501 if dtype == torch.float32 else 0.51
+        assert steps(result, x, c, dtype, near_0=True) <= limit
 
 
 @pytest.mark.parametrize("numbers", OTHERS, ids=str)
@@ -210,6 +234,13 @@ def test_other_coefficients_become_the_formula(numbers: tuple[float, float, floa
     model = export(Calls(lambda x: torch.ops.torch_elu.elu(x, *numbers)), x)
     assert not {"Elu", "Selu", "Celu"} & {name for name, _ in nodes(model)}
     assert steps(run(model, x), x, Coefficients(*numbers), torch.float32, near_0=True) <= 1
+
+
+def test_the_formula_in_float64_makes_up_for_rounded_products() -> None:
+    c = Coefficients(1.234567, 0.987654, 1.7)
+    x = in_range(torch.float64, 20_000, -3, 0)
+    result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
+    assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 2
 
 
 @pytest.mark.parametrize("name", ["elu(0.3)", "selu", "celu(0.7)"])
