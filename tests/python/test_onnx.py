@@ -236,9 +236,9 @@ def test_other_coefficients_become_the_formula(numbers: tuple[float, float, floa
     assert steps(run(model, x), x, Coefficients(*numbers), torch.float32, near_0=True) <= 1
 
 
-def test_the_formula_in_float64_makes_up_for_rounded_products() -> None:
-    c = Coefficients(1.234567, 0.987654, 1.7)
-    x = in_range(torch.float64, 20_000, -3, 0)
+@pytest.mark.parametrize("c", [Coefficients(1.234567, 0.987654, 1.7), celu(5.0)], ids=str)
+def test_the_formula_in_float64_makes_up_for_rounded_products(c: Coefficients) -> None:
+    x = in_range(torch.float64, 40_000, -1.2, -0.4) / c.input_scale
     result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
     assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 2
 
