@@ -2,6 +2,7 @@
 #              in build/demo
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
+# make bench-models  their speed with PyTorch's ELU and with ours
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
@@ -49,7 +50,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build demo test pytest ctest models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -86,6 +87,10 @@ ctest: build
 models: build
 	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
 	$(BIN)/python -m pytest tests/python/test_real_models.py
+
+bench-models: build
+	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
+	$(BIN)/python -m benchmarks.models
 
 bench: build
 	$(BIN)/python -m benchmarks.activations --output $(BUILD)/bench

@@ -1,0 +1,98 @@
+"""The benchmark of other packages' models, on small stand-ins for these."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import torch
+import torch_elu
+from torch import Tensor, nn
+
+pytest.importorskip("tqdm")
+
+
+@pytest.fixture
+def models(repository: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(repository)
+    from benchmarks import models
+
+    class NotPinned:
+        cpus = (0,)
+
+        def use(self, threads: int) -> None:
+            assert threads == 1
+
+    monkeypatch.setattr(models, "Pinned", NotPinned)
+    return models
+
+
+def test_a_model_runs_as_it_is_and_converted_and_a_missing_one_is_left_out(
+    models: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = []
+
+    class Seen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.elu = nn.ELU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append((type(self.elu), torch.is_grad_enabled()))
+            return self.elu(x)
+
+    def build(trains: bool) -> object:
+        x = torch.randn(8, requires_grad=trains)
+        return models.converted_too(Seen().train(trains), x)
+
+    def missing() -> object:
+        return models.package("a_package_that_is_not_here")
+
+    choice = {"infers": lambda: build(False), "trains": lambda: build(True), "missing": missing}
+    monkeypatch.setattr(models, "MODELS", choice)
+    monkeypatch.setattr(models, "BLOCK_SECONDS", 1e-4)
+    arguments = ["models", "--seconds", "0.01", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    models.main()
+    assert set(seen) == {(elu, trains) for elu in (nn.ELU, torch_elu.ELU) for trains in (0, 1)}
+    document = json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))
+    assert document["machine"]["threads"] == "1"
+    assert list(document["seconds"]) == ["infers", "trains"]
+    for times in document["seconds"].values():
+        assert set(times) == {models.PYTORCH, models.OURS}
+
+
+def test_the_override_is_in_force_for_our_blocks_alone(
+    models: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = torch.linspace(-8, 2, 30000)
+    expected = {models.PYTORCH: nn.functional.elu(x), models.OURS: torch_elu.elu(x)}
+    assert not torch.equal(*expected.values())
+
+    def layer(*_: object, **__: object) -> nn.Module:
+        class Layer(nn.Module):
+            def forward(self, y: Tensor, edges: Tensor) -> Tensor:
+                return x if y.ndim == 2 else y
+
+        return Layer()
+
+    monkeypatch.setattr(models, "package", lambda _: SimpleNamespace(GATConv=layer))
+    contenders = models.graph_attention()
+    for contender in contenders * 2:
+        contender.before_block()
+        names = contender.contender.names
+        assert torch.equal(names["run"](), expected[contender.contender.name])
+    contenders[0].before_block()
+
+    monkeypatch.setattr(models, "MODELS", {"GAT": models.graph_attention})
+    monkeypatch.setattr(models, "time_in_turn", lambda of_two, *_: of_two[1].before_block())
+    models.measure(0.01)
+    assert torch.equal(nn.functional.elu(x), expected[models.PYTORCH])
+
+
+def test_the_speedup_is_by_the_shortest_times_and_by_the_medians(models: ModuleType) -> None:
+    times = {models.PYTORCH: [0.004, 0.002, 0.009], models.OURS: [0.001, 0.002, 0.008]}
+    assert models.row("name", times) == ["name", "2.000", "1.000", "2.000", "2.000"]
