@@ -129,7 +129,9 @@ else
   for module in mpmath hypothesis; do
     [[ " $missing " != *" $module "* ]] || did_not_run "pytest of test_cuda.py" "$module is missing"
   done
-  step pytest "$python" -m pytest -k cuda tests/python/test_{cuda,cuda_code,cuda_runtime,export,inductor,unusual_tensors}.py
+  in_parallel=()
+  [[ -n $(missing_modules xdist) ]] || in_parallel=(--numprocesses 4 --dist loadfile)
+  step pytest "$python" -m pytest "${in_parallel[@]}" -k cuda tests/python/test_{cuda,cuda_code,cuda_runtime,export,inductor,unusual_tensors}.py
   grep -h '^SKIPPED' "$logs/pytest.log"
 fi
 step "bits of GPU and CPU" "$python" tests/python/cuda_bits.py
