@@ -71,7 +71,7 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
 
 
 def _is_moderate(coefficient: float) -> bool:
-    """Whether nothing overflows in :func:`_lost`."""
+    """Whether nothing overflows in :func:`_lost` that its guard does not see."""
     return 1e-100 < abs(coefficient) < 1e100
 
 
@@ -99,9 +99,17 @@ def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fra
     middle = op("Add", times(high, factor_low), times(low, factor_high))
     least = op("Add", times(low, factor_low), times(x, float(rest)))
     lost = op("Add", op("Add", op("Sub", times(high, factor_high), product), middle), least)
-    # Of subnormals no halves are left, and of what overflows there is no rest.
-    size = op("Abs", product)
-    is_ordinary = op("And", op("Less", number(1e-280), size), op("Less", size, number(1e280)))
+    return _where_ordinary(op, x, product, lost)
+
+
+def _where_ordinary(op: Callable[..., Any], x: Any, product: Any, lost: Any) -> Any:
+    """0 where the numbers are subnormal and have no halves, or so large that halving overflows."""
+
+    def number(value: float) -> Any:
+        return _number(op, value, _DOUBLE)
+
+    small, large = op("Abs", product), op("Max", op("Abs", x), op("Abs", product))
+    is_ordinary = op("And", op("Less", number(1e-280), small), op("Less", large, number(1e290)))
     return op("Where", is_ordinary, lost, number(0.0))
 
 
@@ -138,17 +146,18 @@ def _write(
         expm1_far = op("Sub", exp, one)
         near = op("Mul", expm1_near, number(near_factor))
         far = op("Mul", expm1_far, number(factor))
-        is_moderate = input_scale > 0 and all(map(_is_moderate, (input_scale, factor, slope)))
+        is_moderate = all(map(_is_moderate, (input_scale, factor, slope)))
         if dtype == _DOUBLE and is_moderate:  # where what the products round off counts
             exact = Fraction(alpha) * Fraction(scale)
             lost_of_z = _lost(op, x, z, input_scale, Fraction(0))
             lost = op("Mul", op("Mul", lost_of_z, exp), number(factor))
+            lost = _where_ordinary(op, x, far, lost)
             of_far = _lost(op, expm1_far, far, factor, exact - Fraction(factor))
             far = op("Add", far, op("Add", of_far, lost))
             exact *= Fraction(input_scale)
             near = op("Add", near, _lost(op, expm1_near, near, slope, exact - Fraction(slope)))
         is_near = op("Less", op("Abs", z), number(end_of_series))
-        negative = op("Where", is_near, near, far)
+        negative = op("Where", is_near, near, far) if factor != 0 else number(0.0)
         return op("Where", op("Less", x, number(0.0)), negative, op("Mul", x, number(scale)))
 
     # The nodes hold their numbers in float32, and onnxruntime does not have them in float64.

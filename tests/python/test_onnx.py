@@ -3,7 +3,7 @@
 onnxruntime 1.32 computes them as exp(x) - 1, which cancels near 0: its error is below two steps of
 the numbers around alpha * scale, not of those around the result. What PyTorch's own functions
 export to is the same node, hence the same bits. With `onnx_translations(accurate=True)` it is about
-half a step of the result, in float64 below two.
+half a step of the result, in float64 below two, or three where input_scale is negative.
 """
 
 from __future__ import annotations
@@ -238,16 +238,39 @@ def test_other_coefficients_become_the_formula(numbers: tuple[float, float, floa
 
 # Where the one or the other product loses most, by what the series and Exp lose beside it.
 @pytest.mark.parametrize(
-    ("c", "low", "high"),
-    [(Coefficients(1.234567, 0.987654, 1.7), -1.2, -0.4), (celu(1000.0), -0.72, -0.68)],
-    ids=["all", "celu(1000)"],
+    ("c", "low", "high", "limit"),
+    [
+        (Coefficients(1.234567, 0.987654, 1.7), -1.2, -0.4, 2),
+        (celu(1000.0), -0.72, -0.68, 2),
+        (celu(-3.0), 0.0, 600.0, 3),  # Exp is the result, and its error that of the result
+    ],
+    ids=["all", "celu(1000)", "celu(-3)"],
 )
 def test_the_formula_in_float64_makes_up_for_rounded_products(
-    c: Coefficients, low: float, high: float
+    c: Coefficients, low: float, high: float, limit: float
 ) -> None:
     x = in_range(torch.float64, 40_000, low, high) / c.input_scale
     result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
-    assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 2
+    assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= limit
+
+
+def of_every_size() -> Tensor:
+    x = torch.logspace(-320, 308, 3000, dtype=torch.float64)
+    return torch.cat([x, x.neg(), torch.tensor([math.inf, -math.inf, 0.0], dtype=torch.float64)])
+
+
+@pytest.mark.parametrize("c", [celu(1e30), celu(-1e30), celu(1e-30)], ids=str)
+def test_no_size_of_float64_makes_the_formula_nan(c: Coefficients) -> None:
+    x = of_every_size()
+    result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
+    # Below, the reference has lost bits to the subnormals.
+    torch.testing.assert_close(result, exact_value(x, c), rtol=1e-12, atol=1e-280)
+
+
+def test_alpha_0_makes_0_of_negative_numbers_even_where_the_exponential_grows() -> None:
+    x = of_every_size()
+    result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, 0.0, 2.0, -3.0)), x), x)
+    torch.testing.assert_close(result, torch.where(x > 0, 2 * x, 0.0), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", ["elu(0.3)", "selu", "celu(0.7)"])
