@@ -11,9 +11,9 @@ import argparse
 import copy
 import importlib
 import json
+import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -36,22 +36,22 @@ BLOCK_SECONDS = 0.02
 ROUNDS = 1_000_000
 
 
-@contextmanager
-def checks_of_cuda_versions_satisfied() -> Iterator[None]:
-    """torchaudio, which braindecode imports, refuses a PyTorch built for another CUDA than it."""
-    version = torch.version.cuda
-    torch.version.cuda = "13.0"
-    try:
-        yield
-    finally:
-        torch.version.cuda = version
-
-
 def package(module: str) -> ModuleType:
     """Imports it without its warnings."""
-    with checks_of_cuda_versions_satisfied(), warnings.catch_warnings():
+    version = torch.version.cuda
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module(module)
+        try:
+            return importlib.import_module(module)
+        except RuntimeError as error:
+            # torchaudio refuses a PyTorch built for another CUDA than it, and says both versions.
+            versions = re.findall(r"CUDA version (\d+\.\d+)", str(error))
+            if len(versions) != 2:
+                raise
+            torch.version.cuda = versions[1]
+            return importlib.import_module(module)
+        finally:
+            torch.version.cuda = version
 
 
 def timed(name: str, run: Run, before_block: Run = lambda: None) -> Timed:
@@ -88,6 +88,7 @@ def encodec() -> list[Timed]:
 
 def eegnet(batch: int, trains: bool) -> list[Timed]:
     """22 electrodes, 4 seconds at 250 Hz."""
+    package("torchaudio")  # which braindecode imports
     models = package("braindecode.models")
     model = models.EEGNet(n_chans=22, n_outputs=4, n_times=1000).train(trains)
     return converted_too(model, torch.randn(batch, 22, 1000))

@@ -29,7 +29,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=Path, help="a file of lines 'step<TAB>outcome' to put into the report"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error(f"--rounds: expected 2 or more, but got {arguments.rounds}")
+    return arguments
 
 
 def driver() -> str:

@@ -26,9 +26,10 @@ constexpr int kThreadsOfMultiprocessor = 2048;
 #endif
 
 // Blocks that a multiprocessor is to hold at once, which bounds the registers of each thread: all
-// that there can be (32 registers, where that is 2,048 threads), fewer where the compiler spilled
-// some then, one for the long function of extreme.h.
-template <int alignment, typename T, int inputs, typename Function>
+// that there can be (32 registers, where that is 2,048 threads), fewer for accesses of 32 bytes and
+// where an architecture has these, or the compiler spilled some or kept a load for later, one for
+// the long function of extreme.h.
+template <int alignment, int inputs, typename Function>
 constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;
   if (is_separate<Function>) {
@@ -40,7 +41,7 @@ constexpr int blocks_at_once() {
 }
 
 template <int alignment, typename T, int inputs, typename Function>
-__global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, T, inputs, Function>()))
+__global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, Function>()))
     dense_kernel(Dense<T, inputs> operands, Run run, Function function) {
   if (blockIdx.x == run.blocks) {
     const std::int64_t element = edge(run, threadIdx.x);

@@ -36,7 +36,8 @@ struct Dense {
   T* out;
   const T* in[inputs];
   std::int64_t numel;
-  int widest_access;  // of the device, in bytes
+  // Of the device, in bytes. Code for an older one does two accesses of 16 in place of one of 32.
+  int widest_access;
 };
 
 // Operands of any strides, of less than 2^31 elements and bytes.

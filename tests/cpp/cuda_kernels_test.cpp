@@ -167,8 +167,9 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllSizesAndOffsets) {
       const auto want = expected<T>(operation, k, grad, x);
       for (std::size_t of_out = 0; of_out < offsets; ++of_out) {
         for (std::size_t of_x : {std::size_t{0}, std::size_t{1}, of_out, of_out + 16 / sizeof(T)}) {
-          Placed<C> placed_x(x, of_x), placed_grad(grad, of_x), out(n, of_out);
+          Placed<C> placed_x(x, of_x), placed_grad(grad, of_x);
           for (const int widest_access : {16, 32}) {
+            Placed<C> out(n, of_out);
             run_dense<T>(operation, k, out.data(), placed_grad.data(), placed_x.data(),
                          static_cast<std::int64_t>(n), widest_access);
             expect_same(out.data(), want.data(), static_cast<std::ptrdiff_t>(n),

@@ -96,3 +96,20 @@ def test_the_override_is_in_force_for_our_blocks_alone(
 def test_the_speedup_is_by_the_shortest_times_and_by_the_medians(models: ModuleType) -> None:
     times = {models.PYTORCH: [0.004, 0.002, 0.009], models.OURS: [0.001, 0.002, 0.008]}
     assert models.row("name", times) == ["name", "2.000", "1.000", "2.000", "2.000"]
+
+
+def test_a_package_that_refuses_pytorchs_cuda_version_is_told_its_own(
+    models: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "strict_about_cuda.py").write_text(
+        "import torch\n"
+        "if torch.version.cuda != '7.5':\n"
+        "    raise RuntimeError('PyTorch has CUDA version 9.2 whereas X has CUDA version 7.5.')\n"
+    )
+    (tmp_path / "broken.py").write_text("raise RuntimeError('of another kind')")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = torch.version.cuda
+    assert models.package("strict_about_cuda").__name__ == "strict_about_cuda"
+    with pytest.raises(RuntimeError, match="of another kind"):
+        models.package("broken")
+    assert torch.version.cuda == before

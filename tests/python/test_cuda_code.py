@@ -56,7 +56,7 @@ def elements(kernel: Kernel) -> int:
 
 
 def bytes_of_each_operand(kernel: Kernel) -> int:
-    """How many of them a thread does in its chunk."""
+    """What a thread's chunk has of each operand."""
     if not kernel.is_wide:
         return min(8 * kernel.element_size, 32)
     is_twice = kernel.alignment == 16 and kernel.element_size == 2 and kernel.inputs == 1

@@ -24,13 +24,24 @@ from torch import Tensor, nn
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
 
-def import_or_skip(module: str, package: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        pytest.skip(f"{package} is not installed ({error}): run `make models`")
-    except RuntimeError as error:  # torchaudio, which braindecode imports
-        pytest.skip(f"{package} is installed, but {module} cannot be imported here: {error}")
+Import = Callable[[str, str], ModuleType]
+
+
+@pytest.fixture
+def import_or_skip(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Import:
+    """Imports a module of a package."""
+    monkeypatch.syspath_prepend(repository)
+    from benchmarks.models import package
+
+    def import_it(module: str, name: str) -> ModuleType:
+        try:
+            return package(module)
+        except ImportError as error:
+            pytest.skip(f"{name} is not installed ({error}): run `make models`")
+        except RuntimeError as error:
+            pytest.skip(f"{name} is installed, but {module} cannot be imported here: {error}")
+
+    return import_it
 
 
 def count_elus(model: nn.Module) -> int:
@@ -128,7 +139,7 @@ class Expected(nn.Module):
 
 
 def test_a_policy_that_rsl_rl_exports_runs_in_a_cpp_app_with_our_bits(
-    tmp_path: Path, consumer: Callable[..., str]
+    tmp_path: Path, consumer: Callable[..., str], import_or_skip: Import
 ) -> None:
     runner = make_runner(
         import_or_skip("rsl_rl.runners", "rsl-rl-lib"), torch.Generator().manual_seed(0)
@@ -149,7 +160,7 @@ def test_a_policy_that_rsl_rl_exports_runs_in_a_cpp_app_with_our_bits(
     assert "same output as in Python" in consumer("load_model", files[2], files[1])
 
 
-def test_an_actor_critic_of_rsl_rl_learns_as_before_when_converted() -> None:
+def test_an_actor_critic_of_rsl_rl_learns_as_before_when_converted(import_or_skip: Import) -> None:
     runners = import_or_skip("rsl_rl.runners", "rsl-rl-lib")
     actors = []
     for is_converted in (False, True):
@@ -167,7 +178,7 @@ def test_an_actor_critic_of_rsl_rl_learns_as_before_when_converted() -> None:
 # Sound, brain waves, graphs
 
 
-def test_encodec_encodes_and_decodes_the_same_when_converted() -> None:
+def test_encodec_encodes_and_decodes_the_same_when_converted(import_or_skip: Import) -> None:
     transformers = import_or_skip("transformers", "transformers")
     config = transformers.EncodecConfig(num_filters=8, hidden_size=32, codebook_dim=32)
     model = transformers.EncodecModel(config).eval()
@@ -179,15 +190,16 @@ def test_encodec_encodes_and_decodes_the_same_when_converted() -> None:
         assert model(sound).audio_values.shape == sound.shape
 
 
-def test_eegnet_classifies_the_same_when_converted(monkeypatch: pytest.MonkeyPatch) -> None:
-    # braindecode imports torchaudio, and PyPI's refuses a PyTorch of another minor CUDA version.
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
+def test_eegnet_classifies_the_same_when_converted(import_or_skip: Import) -> None:
+    import_or_skip("torchaudio", "torchaudio")  # which braindecode imports
     models = import_or_skip("braindecode.models", "braindecode")
     model = models.EEGNet(n_chans=22, n_outputs=4, n_times=1000).eval()
     assert_converts_to_the_same_within_rounding(model, torch.randn(8, 22, 1000))
 
 
-def test_a_graph_attention_network_runs_our_kernels_under_override_aten() -> None:
+def test_a_graph_attention_network_runs_our_kernels_under_override_aten(
+    import_or_skip: Import,
+) -> None:
     geometric = import_or_skip("torch_geometric.nn", "torch-geometric")
 
     class GAT(nn.Module):  # Velickovic et al., arXiv:1710.10903, section 3.3
