@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from . import _library  # noqa: F401  (loading the library registers the operators)
 from ._after_import import after_import
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # onnx.TensorProto.DataType
 _FLOAT, _FLOAT16, _DOUBLE = 1, 10, 11
@@ -148,6 +150,8 @@ def _write(
         far = op("Mul", expm1_far, number(factor))
         is_moderate = all(map(_is_moderate, (input_scale, factor, slope)))
         if dtype == _DOUBLE and is_moderate:  # where what the products round off counts
+            from fractions import Fraction  # not for every program that imports this package
+
             exact = Fraction(alpha) * Fraction(scale)
             lost_of_z = _lost(op, x, z, input_scale, Fraction(0))
             lost = op("Mul", op("Mul", lost_of_z, exp), number(factor))
