@@ -50,7 +50,7 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
-.PHONY: build demo test pytest ctest models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -84,12 +84,13 @@ ctest: build
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
 
-models: build
+models-packages: build
 	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
+
+models: models-packages
 	$(BIN)/python -m pytest tests/python/test_real_models.py
 
-bench-models: build
-	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
+bench-models: models-packages
 	$(BIN)/python -m benchmarks.models
 
 bench: build

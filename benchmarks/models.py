@@ -22,7 +22,7 @@ from types import ModuleType
 import torch
 import torch_elu
 from torch import Tensor, nn
-from torch_elu._timing import Contender, Timed, time_in_turn
+from torch_elu._timing import ENDLESS, Contender, Timed, time_in_turn
 from tqdm import tqdm
 
 from .machine import describe
@@ -32,8 +32,6 @@ from .timing import Pinned
 PYTORCH, OURS = "PyTorch's", "torch_elu's"
 Run = Callable[[], object]
 BLOCK_SECONDS = 0.02
-# More than fit into the time: the clock ends a model.
-ROUNDS = 1_000_000
 
 
 def package(module: str) -> ModuleType:
@@ -140,7 +138,7 @@ def measure(seconds: float) -> dict[str, dict[str, list[float]]]:
         except ImportError as error:
             progress.write(f"left out: {name}: {error}")
             continue
-        results[name] = time_in_turn(contenders, ROUNDS, BLOCK_SECONDS, seconds)
+        results[name] = time_in_turn(contenders, ENDLESS, BLOCK_SECONDS, seconds)
         contenders[0].before_block()  # PyTorch's kernels are to be back
     return results
 

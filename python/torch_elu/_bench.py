@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from ._timing import Contender, Timed, time_in_turn
+from ._timing import ENDLESS, Contender, Timed, time_in_turn
 from .functional import elu
 
 OURS, PYTORCH = "torch_elu.elu", "F.elu"
@@ -50,8 +50,6 @@ CUDA_ROWS = [
 ]
 
 BLOCK_SECONDS = 1e-3
-# More than fit into the time: the clock ends a row.
-ROUNDS = 1_000_000
 
 
 def time_after_cuda() -> float:
@@ -71,7 +69,7 @@ def measure(row: Row, seconds: float) -> dict[str, float]:
         Timed(Contender(name, row.statement, {**names, "elu": function}), clock)
         for name, function in FUNCTIONS.items()
     ]
-    times = time_in_turn(contenders, ROUNDS, BLOCK_SECONDS, seconds)
+    times = time_in_turn(contenders, ENDLESS, BLOCK_SECONDS, seconds)
     return {name: min(samples) * 1e6 for name, samples in times.items()}
 
 

@@ -46,7 +46,7 @@ def onnx_translations(*, accurate: bool = False) -> dict[Any, Callable[..., Any]
     }
 
 
-def _number(op: Callable[..., Any], value: float, dtype: int) -> Any:
+def _number(op: Callable[..., Any], value: float, dtype: int = _DOUBLE) -> Any:
     held_in = torch.float64 if dtype == _DOUBLE else torch.float32
     return op("Constant", value_t=torch.tensor(value, dtype=held_in))
 
@@ -84,15 +84,12 @@ def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fra
     (1971): x and factor are split into halves whose products are exact.
     """
 
-    def number(value: float) -> Any:
-        return _number(op, value, _DOUBLE)
-
     def times(a: Any, value: float) -> Any:
-        return op("Mul", a, number(value))
+        return op("Mul", a, _number(op, value))
 
     mantissa, exponent = math.frexp(factor)
     if abs(mantissa) == 0.5 and rest == 0:  # a power of two
-        return number(0.0)
+        return _number(op, 0.0)
     factor_high = math.ldexp(round(math.ldexp(mantissa, 26)), exponent - 26)
     factor_low = factor - factor_high
     shifted = times(x, 2.0**27 + 1)
@@ -106,13 +103,11 @@ def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fra
 
 def _where_ordinary(op: Callable[..., Any], x: Any, product: Any, lost: Any) -> Any:
     """0 where the numbers are subnormal and have no halves, or so large that halving overflows."""
-
-    def number(value: float) -> Any:
-        return _number(op, value, _DOUBLE)
-
     small, large = op("Abs", product), op("Max", op("Abs", x), op("Abs", product))
-    is_ordinary = op("And", op("Less", number(1e-280), small), op("Less", large, number(1e290)))
-    return op("Where", is_ordinary, lost, number(0.0))
+    is_ordinary = op(
+        "And", op("Less", _number(op, 1e-280), small), op("Less", large, _number(op, 1e290))
+    )
+    return op("Where", is_ordinary, lost, _number(op, 0.0))
 
 
 def _write(
@@ -130,7 +125,7 @@ def _write(
 
     def formula(x: Any) -> Any:  # in float64
         def number(value: float) -> Any:
-            return _number(op, value, _DOUBLE)
+            return _number(op, value)
 
         one, factor, slope = number(1.0), alpha * scale, alpha * scale * input_scale
         z = op("Mul", x, number(input_scale))

@@ -10,6 +10,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# More than fit into the time of time_in_turn: the clock ends it.
+ENDLESS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Contender:

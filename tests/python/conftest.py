@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,23 @@ def threads() -> Iterator[Callable[[int], None]]:
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def said_by(capfd: pytest.CaptureFixture[str]) -> Callable[[Callable[[], object]], list[str]]:
+    """Runs a call and returns what it printed and warned of.
+
+    PyTorch 2.11 prints the warnings of torch.ops, later ones hand them to Python.
+    """
+
+    def run(call: Callable[[], object]) -> list[str]:
+        capfd.readouterr()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        return [capfd.readouterr().err, *(str(warning.message) for warning in caught)]
+
+    return run
 
 
 @pytest.fixture(scope="session")

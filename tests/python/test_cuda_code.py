@@ -120,6 +120,13 @@ def test_aligned_operands_are_accessed_as_widely_as_the_architecture_can(archite
 
 
 @parametrize_architectures
+def test_no_access_has_a_hint_to_the_caches(architecture: str) -> None:
+    """Such hints cost bandwidth: docs/gpu/README.md."""
+    for kernel in kernels(architecture):
+        assert not [i for i in kernel.instructions if ".EF" in i], kernel
+
+
+@parametrize_architectures
 def test_loads_are_under_way_together(architecture: str) -> None:
     """All of a thread's, and no arithmetic that would wait for the first of them."""
     arithmetic = {"FFMA", "FADD", "FMUL", "DFMA", "DADD", "DMUL", "HADD2", "FMNMX", "FSETP"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch_elu
@@ -128,8 +130,10 @@ def test_too_many_dimensions_are_an_error_that_says_what_to_do() -> None:
         ops.elu.out(x, out=out)
 
 
-@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
-def test_out_of_another_size_is_resized() -> None:
-    x = torch.tensor([-1.0, 2.0], device="cuda")
-    out = ops.elu.out(x, out=torch.empty(5, device="cuda"))
+def test_out_of_another_size_is_resized_with_a_warning(
+    said_by: Callable[[Callable[[], object]], list[str]],
+) -> None:
+    x, out = torch.tensor([-1.0, 2.0], device="cuda"), torch.empty(5, device="cuda")
+    said = said_by(lambda: ops.elu.out(x, out=out))
+    assert sum("was resized since it had shape [5]" in text for text in said) == 1
     assert torch.equal(out, torch_elu.elu(x))
