@@ -90,34 +90,46 @@ def count_compiled_kernels() -> dict[str, dict[str, int]]:
         return {}
 
 
+def write(
+    output: Path,
+    machine: dict[str, str],
+    results: list[Measured],
+    compiled: dict[str, dict[str, int]],
+    steps: dict[str, str],
+) -> str:
+    """Writes the report as Markdown and as JSON, and returns it."""
+    verdicts = judge(results, compiled)
+    report = format_report(machine, results, compiled, verdicts, steps)
+    texts = {".md": report, ".json": to_json(machine, results, compiled, verdicts, steps)}
+    for suffix, text in texts.items():
+        output.with_suffix(suffix).write_text(text + "\n", encoding="utf-8")
+    return report
+
+
 def main() -> None:
     """Measures, prints and writes."""
     arguments = parse_arguments()
     if not torch.cuda.is_available():
         sys.exit("no GPU is available to PyTorch: nothing was measured")
-    output: Path = arguments.output
-    output.mkdir(parents=True, exist_ok=True)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     machine = describe()
-    results = list(measure(arguments.rounds))
-    compiled = count_compiled_kernels()
-    verdicts = judge(results, compiled)
+    output = arguments.output / re.sub(r"\W+", "-", machine["GPU"]).strip("-").lower()
     lines = arguments.steps.read_text().splitlines() if arguments.steps else []
     steps = dict(line.split("\t", 1) for line in lines)
-    report = format_report(machine, results, compiled, verdicts, steps)
-    print(f"\n{report}\n")
-
-    stem = re.sub(r"\W+", "-", machine["GPU"]).strip("-").lower()
-    written = {".md": report, ".json": to_json(machine, results, compiled, verdicts, steps)}
-    for suffix, text in written.items():
-        (output / f"{stem}{suffix}").write_text(text + "\n", encoding="utf-8")
-        print(f"wrote {output / stem}{suffix}")
+    results = []
+    for measured in measure(arguments.rounds):
+        results.append(measured)
+        # A GPU may be lent for minutes: a run that is cut off leaves what it has measured.
+        write(output, machine, results, {}, {**steps, "benchmark": "did NOT run to its end"})
+    report = write(output, machine, results, count_compiled_kernels(), steps)
+    print(f"\n{report}\n\nwrote {output}.md and .json")
     if importlib.util.find_spec("matplotlib") is None:
         print("no picture: matplotlib is not installed")
         return
     from .picture import save_picture
 
-    save_picture(results, machine["GPU"], output / f"{stem}.png")
-    print(f"wrote {output / stem}.png")
+    save_picture(results, machine["GPU"], output.with_suffix(".png"))
+    print(f"wrote {output}.png")
 
 
 if __name__ == "__main__":

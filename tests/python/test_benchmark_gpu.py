@@ -22,9 +22,9 @@ def gpu(repository: Path) -> Iterator[SimpleNamespace]:
     """The benchmark's modules."""
     sys.path.insert(0, str(repository))
     try:
-        from benchmarks.gpu import goals, report, timing
+        from benchmarks.gpu import __main__, goals, report, timing
 
-        yield SimpleNamespace(goals=goals, report=report, timing=timing)
+        yield SimpleNamespace(main=__main__, goals=goals, report=report, timing=timing)
     finally:
         sys.path.remove(str(repository))
 
@@ -116,6 +116,24 @@ def test_report_and_json_hold_device_minima_goals_and_steps(gpu: SimpleNamespace
     assert case["times"]["torch_elu"] == {"minimum": 1.0, "quartiles": [3.0, 5.0, 7.0]}
     assert document["machine"] == machine
     assert len(document["goals"]) == len(verdicts)
+
+
+def test_a_run_that_is_cut_off_leaves_what_it_has_measured(
+    gpu: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(_: int) -> Iterator[Any]:
+        yield from made_up(gpu, {})[:2]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(gpu.main, "describe", lambda: {"GPU": "Made Up 1"})
+    monkeypatch.setattr(gpu.main, "measure", measure)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--output", str(tmp_path)])
+    with pytest.raises(KeyboardInterrupt):
+        gpu.main.main()
+    assert "did NOT run to its end" in (tmp_path / "made-up-1.md").read_text()
+    document = json.loads((tmp_path / "made-up-1.json").read_text())
+    assert [case["name"] for case in document["cases"]] == ["float32, 2^10", "float32, 2^24"]
 
 
 def test_picture_is_drawn(gpu: SimpleNamespace, repository: Path, tmp_path: Path) -> None:
