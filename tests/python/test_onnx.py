@@ -182,6 +182,20 @@ def test_an_activation_becomes_the_node_of_its_name_without_an_argument(
         assert torch.equal(output.nan_to_num(), expected.nan_to_num())
 
 
+# Of 300 alphas from exp(-7) to exp(7) those with which the nodes lose most.
+@pytest.mark.parametrize(
+    ("ours", "c"),
+    [
+        (torch_elu.ELU(125.25144564282532), Coefficients(125.25144564282532)),
+        (torch_elu.CELU(0.030290421800105213), celu(0.030290421800105213)),
+    ],
+    ids=["ELU", "CELU"],
+)
+def test_alphas_that_the_nodes_round_badly(ours: torch.nn.Module, c: Coefficients) -> None:
+    x = (in_range(torch.float64, 400_000, -2, 0) / c.input_scale).float()
+    assert steps(run(export(ours, x), x), x, c, torch.float32) <= 2
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_program_with_a_dynamic_batch(strict: bool) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch_elu.ELU(0.5), torch_elu.CELU(2.0))
