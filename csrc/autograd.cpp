@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "fallback.h"
+#include "operands.h"
 
 namespace torch_elu {
 namespace {
@@ -28,23 +29,9 @@ struct Arguments {
   at::Scalar alpha, scale, input_scale;
 };
 
-// Of a number that torch.compile left symbolic only the sign is asked, so that another number with
-// this sign needs no other graph.
-bool is_at_least_zero(const at::Scalar& number) {
-  if (number.isSymFloat()) {
-    return number.toSymFloat() >= c10::SymFloat(0.0);
-  }
-  if (number.isSymInt()) {
-    return number.toSymInt() >= c10::SymInt(0);
-  }
-  return number.toDouble() >= 0;
-}
-
-// The derivative is found from the result only where the result tells which branch it came from.
-void check_result_is_enough(const Arguments& arguments, const char* name) {
+void check_may_save_output(const Arguments& arguments, const char* name) {
   const auto& [alpha, scale, input_scale] = arguments;
-  TORCH_CHECK(is_at_least_zero(alpha) && is_at_least_zero(scale) && is_at_least_zero(input_scale),
-              "torch_elu::", name,
+  TORCH_CHECK(is_result_enough(alpha, scale, input_scale), "torch_elu::", name,
               " keeps its output for backward, from which the gradient can be found only if "
               "alpha, scale and input_scale are >= 0, but got alpha=",
               alpha.toDouble(), ", scale=", scale.toDouble(),
@@ -219,8 +206,10 @@ bool functorch_is_active() {
   return c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::FuncTorchDynamicLayerBackMode);
 }
 
+// Nested tensors of the strided layout have no sizes to record, and ATen's error.
 bool needs_aten(const at::Tensor& tensor) {
-  return functorch_is_active() || torch::autograd::isFwGradDefined(tensor);
+  return functorch_is_active() || torch::autograd::isFwGradDefined(tensor) ||
+         (tensor.is_nested() && tensor.layout() == at::kStrided);
 }
 
 bool records_gradient(const at::Tensor& tensor) {
@@ -238,7 +227,7 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
   }
   const Arguments arguments{alpha, scale, input_scale};
   if (save_output) {
-    check_result_is_enough(arguments, "elu");
+    check_may_save_output(arguments, "elu");
   }
   return Elu::apply(self, arguments, save_output);
 }
@@ -254,7 +243,12 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
   }
   const Arguments arguments{alpha, scale, input_scale};
   torch::autograd::check_inplace(self, /*requires_grad=*/true);
-  check_result_is_enough(arguments, "elu_");
+  check_may_save_output(arguments, "elu_");
+  if (self.is_view()) {
+    // The history of a view goes through that of its base. A node that saved it would hold itself
+    // alive: AutogradContext has no word for "in place on a view".
+    return self.copy_(Elu::apply(self, arguments, /*save_output=*/true));
+  }
   AutogradContext* context = nullptr;  // owned by the node, as self's history owns that
   EluInplace::apply(self, arguments, &context);
   // The mark has done its work, and compiled autograd refuses a node that still carries it.

@@ -1,6 +1,6 @@
 // Backends that have no kernel in this library (MPS, XPU, quantized, sparse, ...) run PyTorch's own
 // elu, which raises PyTorch's own error where there is none. In a build without CUDA that holds for
-// CUDA tensors too.
+// CUDA tensors too. An undefined tensor, None in Python, has no backend and arrives here.
 
 #include "fallback.h"
 
@@ -18,25 +18,35 @@
 namespace torch_elu {
 namespace {
 
+void check_defined(const at::Tensor& tensor, const char* name) {
+  if (!tensor.defined()) {
+    check_dtype(tensor.scalar_type(), name);
+  }
+}
+
 at::Tensor elu_fallback(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool /*save_output*/) {
+  check_defined(self, "elu");
   return at::elu(self, alpha, scale, input_scale);
 }
 
 at::Tensor& elu_inplace_fallback(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                                  const at::Scalar& input_scale) {
+  check_defined(self, "elu_");
   return at::elu_(self, alpha, scale, input_scale);
 }
 
 at::Tensor& elu_out_fallback(const at::Tensor& self, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale,
                              at::Tensor& out) {
+  check_defined(self, "elu.out");
   return at::elu_out(out, self, alpha, scale, input_scale);
 }
 
 at::Tensor elu_backward_fallback(const at::Tensor& grad_output, const at::Scalar& alpha,
                                  const at::Scalar& scale, const at::Scalar& input_scale,
                                  bool is_result, const at::Tensor& self_or_result) {
+  check_defined(self_or_result, "elu_backward");
   return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
 }
 

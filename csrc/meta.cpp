@@ -2,6 +2,7 @@
 // tensors.
 
 #include <ATen/ExpandUtils.h>
+#include <ATen/native/Resize.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -45,6 +46,7 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
               "Expected all tensors to be on the same device, but found ", self.device(), " and ",
               out.device());
   if (!same_sizes(out, self)) {
+    at::native::resize_output_check_symint(out, self.sym_sizes());  // warns
     out.resize__symint(self.sym_sizes());
     out.as_strided__symint(self.sym_sizes(), empty_output(self).sym_strides());
   }
@@ -64,16 +66,19 @@ at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& sav
       saved.expand_symint(at::infer_size_symdimvector(grad_output.sym_sizes(), saved.sym_sizes())));
 }
 
-at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& /*alpha*/,
-                             const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
-                             bool /*is_result*/, const at::Tensor& self_or_result) {
+at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& alpha,
+                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+                             const at::Tensor& self_or_result) {
   check_dtype(self_or_result.scalar_type(), "elu_backward");
+  check_same_device(grad_output, self_or_result, "elu_backward", "self_or_result");
   check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_result_is_enough(is_result, alpha, scale, input_scale);
   return empty_grad_input(grad_output, self_or_result);
 }
 
 at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::Tensor& result) {
   check_dtype(result.scalar_type(), "elu_plus_one_backward");
+  check_same_device(grad_output, result, "elu_plus_one_backward", "result");
   check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
   return empty_grad_input(grad_output, result);
 }

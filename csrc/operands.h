@@ -24,20 +24,63 @@ inline bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
           a.strides() == b.strides());
 }
 
+inline bool is_supported(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
+         dtype == at::kBFloat16;
+}
+
 inline void check_dtype(at::ScalarType dtype, const char* name) {
+  TORCH_CHECK(dtype != at::ScalarType::Undefined, "torch_elu::", name,
+              " expected a tensor, but got None (an undefined tensor in C++).");
   TORCH_CHECK_NOT_IMPLEMENTED(
-      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16,
-      "\"torch_elu::", name, "\" not implemented for '", c10::toString(dtype),
+      is_supported(dtype), "\"torch_elu::", name, "\" not implemented for '", c10::toString(dtype),
       "': expected float64, float32, float16 or bfloat16. Convert the tensor first, as in "
       "x.to(torch.float32).");
 }
 
 /// `saved` is the other operand of the backward `name`, which calls it `saved_name`.
+inline void check_same_device(const at::Tensor& grad_output, const at::Tensor& saved,
+                              const char* name, const char* saved_name) {
+  TORCH_CHECK(grad_output.device() == saved.device(),
+              "Expected all tensors to be on the same device, but torch_elu::", name,
+              " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",
+              saved.device(), ". Move one of them with .to().");
+}
+
 inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& saved,
                              const char* name, const char* saved_name) {
   TORCH_CHECK(grad_output.scalar_type() == saved.scalar_type(), "torch_elu::", name,
               " expected grad_output to have the dtype of ", saved_name, ", ", saved.scalar_type(),
               ", but got ", grad_output.scalar_type(), ". Convert one of them.");
+}
+
+// Of a number that torch.compile left symbolic only the sign is asked, so that another number with
+// this sign needs no other graph.
+inline bool is_at_least_zero(const at::Scalar& number) {
+  if (number.isSymFloat()) {
+    return number.toSymFloat() >= c10::SymFloat(0.0);
+  }
+  if (number.isSymInt()) {
+    return number.toSymInt() >= c10::SymInt(0);
+  }
+  return number.toDouble() >= 0;
+}
+
+/// Whether the result tells which branch it came from, and so the derivative.
+inline bool is_result_enough(const at::Scalar& alpha, const at::Scalar& scale,
+                             const at::Scalar& input_scale) {
+  return is_at_least_zero(alpha) && is_at_least_zero(scale) && is_at_least_zero(input_scale);
+}
+
+/// For elu_backward.
+inline void check_result_is_enough(bool is_result, const at::Scalar& alpha, const at::Scalar& scale,
+                                   const at::Scalar& input_scale) {
+  TORCH_CHECK(!is_result || is_result_enough(alpha, scale, input_scale),
+              "torch_elu::elu_backward finds the gradient from the result only if alpha, scale and "
+              "input_scale are >= 0, but got alpha=",
+              alpha.toDouble(), ", scale=", scale.toDouble(),
+              ", input_scale=", input_scale.toDouble(),
+              ". Pass the input, with is_result=False, instead.");
 }
 
 /// `run` of the operands of the backward `name`, expanded to one shape where theirs differ.
@@ -51,6 +94,13 @@ at::Tensor with_one_shape(const at::Tensor& grad_output, const at::Tensor& saved
   return run(*expanded_grad_output, *expanded);
 }
 
+/// Whether a coefficient can be converted to the type in which a tensor is computed.
+template <typename number_t>
+bool fits(double coefficient) {
+  return !std::isfinite(coefficient) ||
+         std::abs(coefficient) <= std::numeric_limits<number_t>::max();
+}
+
 /// The coefficients for elements of type T, all 1.
 template <typename T>
 const Coefficients<T>& unit_coefficients() {
@@ -58,16 +108,18 @@ const Coefficients<T>& unit_coefficients() {
   return unit;
 }
 
-/// The coefficients for elements of type T: float, double, Float16 or BFloat16.
+/// The coefficients of the operator `name` for elements of type T: float, double, Float16 or
+/// BFloat16.
 template <typename T>
 Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
-                                     const at::Scalar& input_scale) {
+                                     const at::Scalar& input_scale, const char* name) {
   using number_t = opmath_t<T>;
-  const auto convert = [](const at::Scalar& scalar, const char* argument) {
+  const auto convert = [name](const at::Scalar& scalar, const char* argument) {
     const double value = scalar.toDouble();
-    TORCH_CHECK(!std::isfinite(value) || std::abs(value) <= std::numeric_limits<number_t>::max(),
-                "torch_elu: ", argument, "=", value, " cannot be converted to type ",
-                sizeof(number_t) == 4 ? "float" : "double",
+    // One NaN for all: the payload of another would have to be kept from rounding.
+    if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();
+    TORCH_CHECK(fits<number_t>(value), "torch_elu::", name, ": ", argument, "=", value,
+                " cannot be converted to type ", sizeof(number_t) == 4 ? "float" : "double",
                 ", in which this tensor is computed, without overflow. Use a float64 tensor or a "
                 "smaller value.");
     return value;

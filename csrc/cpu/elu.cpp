@@ -72,7 +72,10 @@ void forward_run(Forward<T> kernel, at::Tensor& out, const at::Tensor& self,
 
 template <typename T>
 void forward(Forward<T> kernel, at::TensorIterator& iter, const Coefficients<T>& c) {
-  const auto store = cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
+  // What is overwritten is in the caches already.
+  const auto store = iter.data_ptr(0) == iter.data_ptr(1)
+                         ? cpu::Store::cached
+                         : cpu::store_for(iter.numel() * static_cast<int64_t>(sizeof(T)));
   constexpr int64_t size = sizeof(T);
   // No OpenMP of our own: for_each runs in libtorch, on the threads that torch.set_num_threads()
   // governs.
@@ -143,7 +146,7 @@ Backward<T> elu_backward_kernel(const cpu::Kernels<T>& kernels, bool is_result) 
 void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
                  const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    const auto c = convert_coefficients<T>(alpha, scale, input_scale);
+    const auto c = convert_coefficients<T>(alpha, scale, input_scale, name);
     if (is_small_run_into(out, self)) {
       return forward_run(kernels.forward, out, self, c);
     }
@@ -158,7 +161,8 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
                    const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
   with_kernels_for(self.scalar_type(), "elu", [&]<typename T>(const cpu::Kernels<T>& kernels) {
-    out = forward_of(kernels.forward, self, convert_coefficients<T>(alpha, scale, input_scale));
+    out = forward_of(kernels.forward, self,
+                     convert_coefficients<T>(alpha, scale, input_scale, "elu"));
   });
   return out;
 }
@@ -179,6 +183,7 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                             const at::Tensor& self_or_result) {
   check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_result_is_enough(is_result, alpha, scale, input_scale);
   return with_one_shape(
       grad_output, self_or_result, "elu_backward",
       [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
@@ -187,7 +192,7 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
                          [&]<typename T>(const cpu::Kernels<T>& kernels) {
                            grad_input = backward_of(
                                elu_backward_kernel(kernels, is_result), grad_output, self_or_result,
-                               convert_coefficients<T>(alpha, scale, input_scale));
+                               convert_coefficients<T>(alpha, scale, input_scale, "elu_backward"));
                          });
         return grad_input;
       });
@@ -197,14 +202,14 @@ at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar
                                  const at::Scalar& scale, const at::Scalar& input_scale,
                                  bool is_result, const at::Tensor& self_or_result,
                                  at::Tensor& grad_input) {
-  with_kernels_for(self_or_result.scalar_type(), "elu_backward",
-                   [&]<typename T>(const cpu::Kernels<T>& kernels) {
-                     const auto c = convert_coefficients<T>(alpha, scale, input_scale);
-                     auto iter =
-                         at::TensorIterator::binary_op(grad_input, grad_output, self_or_result);
-                     backward(elu_backward_kernel(kernels, is_result), iter, c);
-                     grad_input = iter.output();
-                   });
+  with_kernels_for(
+      self_or_result.scalar_type(), "elu_backward",
+      [&]<typename T>(const cpu::Kernels<T>& kernels) {
+        const auto c = convert_coefficients<T>(alpha, scale, input_scale, "elu_backward");
+        auto iter = at::TensorIterator::binary_op(grad_input, grad_output, self_or_result);
+        backward(elu_backward_kernel(kernels, is_result), iter, c);
+        grad_input = iter.output();
+      });
   return grad_input;
 }
 

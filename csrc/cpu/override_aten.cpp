@@ -8,10 +8,9 @@
 #include <torch/library.h>
 #include <torch_elu/override_aten.h>
 
-#include <cmath>
-#include <limits>
 #include <mutex>
 
+#include "../operands.h"
 #include "elu.h"
 
 namespace torch_elu {
@@ -19,18 +18,9 @@ namespace {
 
 // Kernels call kernels here. Through the dispatcher, torch_elu::elu could come back to aten::elu.
 
-bool is_supported(at::ScalarType dtype) {
-  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
-         dtype == at::kBFloat16;
-}
-
 bool fits(const at::Scalar& coefficient, at::ScalarType dtype) {
-  if (coefficient.isComplex()) {
-    return false;
-  }
-  const double value = coefficient.toDouble();
-  return dtype == at::kDouble || !std::isfinite(value) ||
-         std::abs(value) <= std::numeric_limits<float>::max();
+  return !coefficient.isComplex() &&
+         (dtype == at::kDouble || torch_elu::fits<float>(coefficient.toDouble()));
 }
 
 bool is_ours(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -40,13 +30,14 @@ bool is_ours(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& 
          fits(input_scale, dtype);
 }
 
-// PyTorch refuses a backward from the result of a negative alpha, and promotes mixed dtypes.
+// PyTorch refuses a backward from the result of a negative alpha, takes one of a negative scale or
+// input_scale, and promotes mixed dtypes.
 bool is_backward_ours(const at::Tensor& grad_output, const at::Scalar& alpha,
                       const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                       const at::Tensor& self_or_result) {
   return grad_output.scalar_type() == self_or_result.scalar_type() &&
          is_ours(self_or_result, alpha, scale, input_scale) &&
-         (!is_result || alpha.toDouble() >= 0);
+         (!is_result || is_result_enough(alpha, scale, input_scale));
 }
 
 at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,

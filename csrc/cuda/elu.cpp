@@ -146,7 +146,7 @@ void run_forward(at::Tensor& out, const at::Tensor& self, const Start& start) {
 void run_elu(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
              const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
   with_type_of(self.scalar_type(), name, [&]<typename T>() {
-    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
+    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
     run_forward<T>(out, self,
                    [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands,
                                                                  cudaStream_t stream) {
@@ -187,15 +187,6 @@ at::Tensor elu_plus_one_cuda(const at::Tensor& self) {
   return out;
 }
 
-void check_backward(const at::Tensor& grad_output, const at::Tensor& saved, const char* name,
-                    const char* saved_name) {
-  TORCH_CHECK(grad_output.device() == saved.device(),
-              "Expected all tensors to be on the same device, but torch_elu::", name,
-              " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",
-              saved.device(), ". Move one of them with .to().");
-  check_same_dtype(grad_output, saved, name, saved_name);
-}
-
 // Of operands of one shape, dtype and device.
 template <typename T, typename Start>
 at::Tensor run_backward(const at::Tensor& grad_output, const at::Tensor& saved,
@@ -224,13 +215,16 @@ at::Tensor run_backward(const at::Tensor& grad_output, const at::Tensor& saved,
 at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
-  check_backward(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_same_device(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_result_is_enough(is_result, alpha, scale, input_scale);
   return with_one_shape(
       grad_output, self_or_result, "elu_backward",
       [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
         at::Tensor grad_input;
         with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
-          const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale);
+          const auto k =
+              convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, "elu_backward");
           grad_input = run_backward<T>(
               grad_output, self_or_result,
               [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
@@ -245,7 +239,8 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
 }
 
 at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
-  check_backward(grad_output, result, "elu_plus_one_backward", "result");
+  check_same_device(grad_output, result, "elu_plus_one_backward", "result");
+  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
   return with_one_shape(
       grad_output, result, "elu_plus_one_backward",
       [](const at::Tensor& grad_output, const at::Tensor& result) {

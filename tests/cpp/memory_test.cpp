@@ -96,6 +96,16 @@ TEST(Memory, ThreeHundredThousandGraphsKeepNone) {
   });
 }
 
+TEST(Memory, AHundredThousandGraphsThatNoBackwardWentThroughKeepNone) {
+  const auto x = input().clone().requires_grad_();
+  expect_no_growth(50'000, [&] {
+    auto y = x * 1, z = x * 1;
+    torch_elu::elu_(y, 0.5);
+    auto view = z.slice(0, 10, 90);
+    torch_elu::elu_(view, 0.5);
+  });
+}
+
 TEST(Memory, AMillionErrorsKeepNone) {
   const auto integers = at::ones({3}, at::kInt);
   const auto x = input().clone().requires_grad_();

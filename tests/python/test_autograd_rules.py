@@ -119,6 +119,18 @@ def test_what_was_saved_is_freed_with_the_graph(keywords: dict[str, object]) -> 
     assert all(reference.expired() for reference in memory)
 
 
+@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x[2:5]], ids=["tensor", "view"])
+def test_what_was_saved_is_freed_where_no_backward_comes(
+    view: Callable[[Tensor], Tensor], keywords: dict[str, object]
+) -> None:
+    x = random(10) * 1.0
+    y = torch_elu.elu(view(x), **keywords)
+    memory = [StorageWeakRef(tensor.untyped_storage()) for tensor in (x, y)]
+    del x, y
+    assert all(reference.expired() for reference in memory)
+
+
 # Errors of the forward call leave the data as it was
 
 

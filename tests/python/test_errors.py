@@ -67,6 +67,37 @@ def test_elu_backward_of_shapes_that_do_not_broadcast_is_an_error() -> None:
         ops.elu_backward(torch.ones(3), 1, 1, 1, False, torch.ones(4))
 
 
+def test_elu_backward_of_different_devices_is_an_error() -> None:
+    for operator, *numbers in ((ops.elu_backward, 1, 1, 1, False), (ops.elu_plus_one_backward,)):
+        with pytest.raises(RuntimeError, match=r"grad_output on cpu and .* on meta"):
+            operator(torch.ones(3), *numbers, torch.ones(3, device="meta"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("c", [(-1, 1, 1), (1, -1, 1), (1, 1, -1)], ids=str)
+def test_elu_backward_of_a_result_that_does_not_tell_the_slope_is_an_error(
+    c: tuple[float, float, float], device: str
+) -> None:
+    y = torch.ones(3, device=device)
+    with pytest.raises(RuntimeError, match=f"only if .* >= 0, but got alpha={c[0]}, scale={c[1]}"):
+        ops.elu_backward(y, *c, True, y)
+    ops.elu_backward(y, *c, False, y)
+
+
+def test_an_undefined_tensor_is_an_error_that_says_so() -> None:
+    calls = (
+        lambda: ops.elu(None),
+        lambda: ops.elu_(None),
+        lambda: ops.elu.out(None, out=torch.empty(3)),
+        lambda: ops.elu_backward(None, 1, 1, 1, False, None),
+        lambda: ops.elu_plus_one(None),
+        lambda: ops.elu_plus_one_backward(None, None),
+    )
+    for call in calls:
+        with pytest.raises(RuntimeError, match=r"torch_elu::elu.* expected a tensor, but got None"):
+            call()
+
+
 def test_celu_of_alpha_zero_is_pytorchs_error() -> None:
     for function in (F.celu, torch_elu.celu, torch.jit.script(torch_elu.celu)):
         with pytest.raises((RuntimeError, torch.jit.Error), match="alpha cannot be 0 for CELU"):

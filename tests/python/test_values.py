@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 
 import pytest
 import torch
@@ -201,10 +202,18 @@ def test_the_smallest_inputs_overflow_where_alpha_is_large_enough() -> None:
 def test_a_coefficient_that_overflows_float32_is_an_error(dtype: torch.dtype, name: str) -> None:
     x = torch.zeros(3, dtype=dtype)
     with pytest.raises(
-        RuntimeError, match=f"torch_elu: {name}=1e\\+300 cannot be converted.*without overflow"
+        RuntimeError, match=f"torch_elu::elu: {name}=1e\\+300 cannot be converted.*without overflow"
     ):
         elu(x, **{name: 1e300})
     assert torch.equal(elu(x.double(), **{name: 1e300}), x.double())
+
+
+def test_a_coefficient_may_be_any_nan() -> None:
+    (nan,) = struct.unpack("<d", b"\xff" * 7 + b"\x7f")
+    for dtype in DTYPES:
+        x = torch.tensor([-1.0, 2.0], dtype=dtype)
+        for c, expected in (((nan, 1, 1), [NAN, 2]), ((1, nan, 1), [NAN, NAN])):
+            assert torch.equal(elu(x, *c).isnan(), torch.tensor(expected).isnan()), (dtype, c)
 
 
 def test_functions_have_the_coefficients_of_their_papers() -> None:

@@ -25,7 +25,8 @@ TORCH_ELU_INLINE float to_float(BFloat16 x) {
 }
 
 // To nearest, ties to even. No case for NaN: the payload of one that came from a BFloat16 has 16
-// zeros at its end, and so has the one that the processor makes, hence no carry.
+// zeros at its end, and so have the one that the processor makes and that of a coefficient
+// (convert_coefficients), hence no carry.
 TORCH_ELU_INLINE BFloat16 from_float(float x, BFloat16) {
   const auto bits = bit_cast<std::uint32_t>(x);
   return {static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};

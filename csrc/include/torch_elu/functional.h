@@ -39,8 +39,9 @@ TORCH_ELU_API at::Tensor& elu_out(at::Tensor& out, const at::Tensor& self,
                                   const at::Scalar& alpha = 1, const at::Scalar& scale = 1,
                                   const at::Scalar& input_scale = 1);
 
-/// grad_output * f'(x), from x itself (`is_result` false) or from f(x). Differentiable in both
-/// tensors.
+/// grad_output * f'(x), from x itself (`is_result` false) or from f(x), which tells the slope only
+/// where alpha, scale and input_scale are >= 0: `c10::Error` where one is not. Differentiable in
+/// both tensors.
 TORCH_ELU_API at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
                                       const at::Scalar& scale, const at::Scalar& input_scale,
                                       bool is_result, const at::Tensor& self_or_result);
