@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -54,7 +57,13 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     if has_torch_function_unary(input):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling():
-        return _elu_of_operators(input, alpha, inplace, save)
+        return _elu_of_operators(input, _number(alpha), inplace, save)
+    if type(alpha) is not float:
+        if _is_traced(alpha):
+            return F.elu(input, alpha, inplace)
+        alpha = _number(alpha)
+        if isinstance(alpha, torch.SymFloat | torch.SymInt):
+            return _elu_of_operators(input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -111,7 +120,13 @@ def celu(
     if has_torch_function_unary(input):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling():
-        return _celu_of_operators(input, alpha, inplace, save)
+        return _celu_of_operators(input, _number(alpha), inplace, save)
+    if type(alpha) is not float:
+        if _is_traced(alpha):
+            return F.celu(input, alpha, inplace)
+        alpha = _number(alpha)
+        if isinstance(alpha, torch.SymFloat | torch.SymInt):
+            return _celu_of_operators(input, alpha, inplace, save)
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -160,6 +175,27 @@ def elu_plus_one(input: Tensor) -> Tensor:
     return _C.elu_plus_one(input)
 
 
+def _is_traced(alpha: Any) -> bool:
+    """Whether torch.jit.trace follows alpha, which as a number would be a constant of the graph."""
+    is_tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return is_tracing and isinstance(alpha, Tensor)
+
+
+def _number(alpha: Any) -> Any:
+    """What F.elu takes for a number, as one: a symbolic one where a tracer follows a tensor."""
+    if isinstance(alpha, Tensor) and alpha.dim() == 0 and not alpha.requires_grad:
+        return alpha.item()
+    if is_dynamo_compiling() and not isinstance(alpha, int | float):
+        return float(alpha)  # NumPy's
+    return alpha
+
+
+def _is_known_to_be_zero(alpha: float) -> bool:
+    from torch.fx.experimental.symbolic_shapes import guard_or_false
+
+    return guard_or_false(alpha == 0)
+
+
 def _saves_output(save: str) -> bool:
     if save == "output":
         return True
@@ -189,7 +225,9 @@ def _celu_of_operators(
     input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
 ) -> Tensor:
     save_output = _saves_output(save)
-    if alpha == 0:
+    # Where only data will tell alpha, the quotient fails in its time.
+    is_zero = alpha == 0 if torch.jit.is_scripting() else _is_known_to_be_zero(alpha)  # type: ignore[attr-defined]
+    if is_zero:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     if inplace:
         return torch.ops.torch_elu.elu_(input, alpha, 1.0, 1.0 / alpha)

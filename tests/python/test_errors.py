@@ -142,6 +142,7 @@ def test_save_takes_two_words(function: Callable[..., Tensor]) -> None:
         function(torch.ones(3), 1.0, False, "input")  # by keyword only
 
 
+# As numbers; what becomes of them in tracers is in test_symbolic_alpha.py.
 ALPHAS = {
     "int": 2,
     "bool": True,

@@ -1,0 +1,108 @@
+"""An alpha that is computed in the program, and followed by whatever traces the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torch_elu
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+Function = Callable[..., Tensor]
+
+parametrize_functions = pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (torch_elu.elu, F.elu),
+        (torch_elu.celu, F.celu),
+        (lambda x, alpha: torch_elu.elu(x, alpha, save="output"), F.elu),
+        (lambda x, alpha: torch_elu.celu(x * 1.0, alpha, inplace=True), F.celu),
+    ],
+    ids=["elu", "celu", "elu, output saved", "celu in place"],
+)
+
+
+class OfShape(torch.nn.Module):
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, x.shape[0] / 8)
+
+
+class OfBuffer(OfShape):
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self.register_buffer("alpha", torch.tensor(0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, self.alpha)
+
+
+class OfData(OfShape):
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        return self.function(x, alpha.item())
+
+
+def x_of(rows: int) -> Tensor:
+    return torch.linspace(-3, 2, rows * 5).view(rows, 5)
+
+
+@parametrize_functions
+@pytest.mark.filterwarnings("ignore")  # of torch.jit.trace
+def test_a_trace_follows_alpha(ours: Function, theirs: Function) -> None:
+    of_shape = torch.jit.trace(OfShape(ours), x_of(4))
+    torch.testing.assert_close(of_shape(x_of(8)), theirs(x_of(8), 1.0))
+    of_argument = torch.jit.trace(ours, (x_of(4), torch.tensor(0.5)))
+    torch.testing.assert_close(of_argument(x_of(4), torch.tensor(2.0)), theirs(x_of(4), 2.0))
+    of_buffer = torch.jit.trace(OfBuffer(ours), x_of(4))
+    of_buffer.alpha.fill_(2.0)
+    torch.testing.assert_close(of_buffer(x_of(4)), theirs(x_of(4), 2.0))
+
+
+@parametrize_functions
+def test_make_fx_follows_alpha(ours: Function, theirs: Function) -> None:
+    graph = make_fx(OfShape(ours), tracing_mode="symbolic")(x_of(4))
+    torch.testing.assert_close(graph(x_of(8)), theirs(x_of(8), 1.0))
+    assert "torch_elu.elu" in graph.code
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@parametrize_functions
+def test_export_follows_alpha(ours: Function, theirs: Function, strict: bool) -> None:
+    rows = ({0: torch.export.Dim("rows", min=2, max=64)},)
+    program = torch.export.export(OfShape(ours), (x_of(4),), dynamic_shapes=rows, strict=strict)
+    torch.testing.assert_close(program.module()(x_of(8)), theirs(x_of(8), 1.0))
+    arguments = x_of(4), torch.tensor(0.5)
+    program = torch.export.export(OfData(ours), arguments, strict=strict)
+    result = program.module()(x_of(4), torch.tensor(2.0))
+    torch.testing.assert_close(result, theirs(x_of(4), 2.0))
+
+
+@parametrize_functions
+def test_export_takes_a_buffer_for_a_number(ours: Function, theirs: Function) -> None:
+    program = torch.export.export(OfBuffer(ours), (x_of(4),), strict=False)
+    torch.testing.assert_close(program.module()(x_of(4)), theirs(x_of(4), 0.5))
+
+
+def test_an_exported_celu_whose_alpha_comes_out_as_0_is_an_error() -> None:
+    program = torch.export.export(OfData(torch_elu.celu), (x_of(4), torch.tensor(0.5)))
+    with pytest.raises(ZeroDivisionError):
+        program.module()(x_of(4), torch.tensor(0.0))
+
+
+@pytest.mark.parametrize(
+    "alpha", [torch.tensor(0.5), torch.tensor(0.5).numpy()[()]], ids=["tensor", "NumPy"]
+)
+@pytest.mark.filterwarnings("ignore")  # that a scalar breaks the graph
+@parametrize_functions
+def test_a_compiled_function_takes_what_f_elu_takes_for_a_number(
+    ours: Function, theirs: Function, alpha: float
+) -> None:
+    torch.compiler.reset()
+    compiled = torch.compile(ours, backend="aot_eager")
+    torch.testing.assert_close(compiled(x_of(4), alpha), theirs(x_of(4), 0.5))
