@@ -49,11 +49,13 @@ if(NOT TARGET TorchELU::torch)
     INTERFACE_LINK_LIBRARIES "TorchELU::imported_torch_cpu;TorchELU::imported_c10"
     INTERFACE_COMPILE_FEATURES cxx_std_20)
 
-  # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told.
+  # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told. Among the libraries:
+  # in projects for a CMake before 3.17 options do not pass through a static library that links us privately.
   file(GLOB TorchELU_NVIDIA_FOLDERS "${TorchELU_TORCH_ROOT}/../nvidia/*/lib")
   foreach(_folder IN LISTS TorchELU_NVIDIA_FOLDERS)
     get_filename_component(_folder "${_folder}" REALPATH)
-    set_property(TARGET TorchELU::torch APPEND PROPERTY INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${_folder}")
+    set_property(TARGET TorchELU::torch APPEND PROPERTY INTERFACE_LINK_LIBRARIES
+                 "-Xlinker -rpath-link -Xlinker \"${_folder}\"")
   endforeach()
 
   if(TARGET TorchELU::imported_torch_cuda)

@@ -1,0 +1,94 @@
+"""The CMake package in projects for an older CMake."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+import torch
+import torch_elu
+
+INSTALLED = Path(torch_elu.__file__).parent
+TORCH = Path(torch.__path__[0]).resolve()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The installed package with no PyTorch beside it, in a folder with a space in its name."""
+    folder = tmp_path / "a folder" / "torch_elu"
+    shutil.copytree(INSTALLED / "share", folder / "share")
+    for name in ("include", "lib"):
+        (folder / name).symlink_to(INSTALLED / name)
+    return folder
+
+
+def cmake(
+    *arguments: str | Path, succeeds: bool = True, environment: dict[str, str] | None = None
+) -> str:
+    """Runs CMake and returns what it printed, with each run of spaces as one."""
+    path = sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"]
+    result = subprocess.run(
+        ["cmake", *arguments],
+        env={**os.environ, "PATH": path, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = result.stdout + result.stderr
+    assert (result.returncode == 0) == succeeds, output
+    return " ".join(output.split())
+
+
+def project(folder: Path, text: str, minimum: str = "3.24") -> list[str | Path]:
+    """Writes a project, and returns what CMake takes to configure it."""
+    start = f"cmake_minimum_required(VERSION {minimum})\nproject(app LANGUAGES CXX)\n"
+    (folder / "CMakeLists.txt").write_text(start + text)
+    return ["-S", folder, "-B", folder / "build"]
+
+
+def prefix_path(*folders: Path) -> str:
+    return "-DCMAKE_PREFIX_PATH=" + ";".join(map(str, folders))
+
+
+APP = """
+find_package(TorchELU REQUIRED)
+add_link_options(-Wl,--as-needed)
+add_library(model STATIC model.cpp)
+target_link_libraries(model PRIVATE TorchELU::torch_elu)
+add_executable(app app.cpp)
+target_link_libraries(app PRIVATE model)
+
+add_library(nccl SHARED model.cpp)
+set_target_properties(nccl PROPERTIES SOVERSION 2)
+add_dependencies(app nccl)
+"""
+PRINTS_ITS_LIBRARIES = """
+#include <fstream>
+#include <iostream>
+int model();
+int main() {
+  std::cout << std::ifstream("/proc/self/maps").rdbuf();
+  return model();
+}
+"""
+
+
+# From 3.17 on, a link option passes through a static library that links something privately.
+@pytest.mark.parametrize("minimum", ["3.10", "3.18"])
+def test_a_static_library_in_between_loses_neither_the_library_nor_nvidias(
+    tmp_path: Path, package: Path, minimum: str
+) -> None:
+    (tmp_path / "model.cpp").write_text("int model() { return 0; }\n")
+    (tmp_path / "app.cpp").write_text(PRINTS_ITS_LIBRARIES)
+    prefix = prefix_path(package / "share" / "cmake", TORCH)
+    cmake(*project(tmp_path, APP, minimum), prefix)
+    # The linker meets an NCCL that lacks what the one beside PyTorch has.
+    build = tmp_path / "build"
+    cmake("--build", build, environment={"LD_LIBRARY_PATH": str(build)})
+    loaded = subprocess.run([build / "app"], capture_output=True, text=True, check=True).stdout
+    for library in (INSTALLED / "lib" / "libtorch_elu.so", TORCH / "lib" / "libtorch.so"):
+        assert f"{library.resolve()}\n" in loaded
