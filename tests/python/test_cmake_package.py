@@ -1,4 +1,4 @@
-"""The CMake package in projects for an older CMake."""
+"""The CMake package where find_package fails first, and in projects for an older CMake."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ def package(tmp_path: Path) -> Path:
     for name in ("include", "lib"):
         (folder / name).symlink_to(INSTALLED / name)
     return folder
+
+
+@pytest.fixture
+def other_torch(tmp_path: Path) -> Path:
+    """As much of a PyTorch 2.1 as is looked at."""
+    include = tmp_path / "other_torch" / "include"
+    for name in ("torch/csrc/api/include/torch/torch.h", "torch/headeronly/version.h"):
+        (include / name).parent.mkdir(parents=True)
+        (include / name).write_text('#define TORCH_VERSION \\\n  "2.1.0"\n')
+    (include.parent / "lib").mkdir()
+    (include.parent / "lib" / "libc10.so").touch()
+    return include.parent
 
 
 def cmake(
@@ -92,3 +104,48 @@ def test_a_static_library_in_between_loses_neither_the_library_nor_nvidias(
     loaded = subprocess.run([build / "app"], capture_output=True, text=True, check=True).stdout
     for library in (INSTALLED / "lib" / "libtorch_elu.so", TORCH / "lib" / "libtorch.so"):
         assert f"{library.resolve()}\n" in loaded
+
+
+TWICE = """
+find_package(TorchELU QUIET)
+message(STATUS "found at first: ${TorchELU_FOUND}")
+set(CMAKE_PREFIX_PATH "${PACKAGE};${TORCH}")
+find_package(TorchELU REQUIRED)
+get_target_property(location TorchELU::imported_c10 LOCATION)
+message(STATUS "then: ${location}")
+"""
+
+
+@pytest.mark.parametrize("first", ["no PyTorch", "another PyTorch"])
+def test_a_second_find_takes_the_pytorch_that_has_been_added(
+    tmp_path: Path, package: Path, other_torch: Path, first: str
+) -> None:
+    config = package / "share" / "cmake"
+    folders = [config] if first == "no PyTorch" else [config, other_torch]
+    arguments = (prefix_path(*folders), f"-DPACKAGE={config}", f"-DTORCH={TORCH}")
+    output = cmake(*project(tmp_path, TWICE), *arguments)
+    assert "found at first: 0" in output
+    assert f"then: {TORCH}/lib/libc10.so" in output
+
+
+def test_a_corrected_prefix_path_is_followed_in_the_same_build_folder(
+    tmp_path: Path, package: Path, other_torch: Path
+) -> None:
+    config = package / "share" / "cmake"
+    app = project(tmp_path, "find_package(TorchELU REQUIRED)\n")
+    output = cmake(*app, prefix_path(config), succeeds=False)
+    assert "No PyTorch installation found" in output
+    output = cmake(*app, prefix_path(config, other_torch), succeeds=False)
+    assert f"but PyTorch 2.1.0 was found in {other_torch}" in output
+    cmake(*app, prefix_path(config, TORCH))
+    output = cmake(*app, prefix_path(config, other_torch), succeeds=False)
+    assert f"but PyTorch 2.1.0 was found in {other_torch}" in output
+
+
+def test_a_pytorch_that_was_given_is_kept(tmp_path: Path, package: Path, other_torch: Path) -> None:
+    app = project(tmp_path, "find_package(TorchELU REQUIRED)\n")
+    prefix = prefix_path(package / "share" / "cmake", other_torch)
+    cmake(*app, prefix, f"-DTorchELU_TORCH_ROOT={TORCH}")
+    cmake(*app)
+    cmake(*app, f"-DTorchELU_TORCH_ROOT={other_torch}", succeeds=False)
+    cmake(*app, succeeds=False)
