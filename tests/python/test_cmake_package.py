@@ -149,3 +149,9 @@ def test_a_pytorch_that_was_given_is_kept(tmp_path: Path, package: Path, other_t
     cmake(*app)
     cmake(*app, f"-DTorchELU_TORCH_ROOT={other_torch}", succeeds=False)
     cmake(*app, succeeds=False)
+
+
+def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
+    app = project(tmp_path, "find_package(TorchELU REQUIRED COMPONENTS Nonsense)\n")
+    output = cmake(*app, prefix_path(INSTALLED / "share" / "cmake", TORCH), succeeds=False)
+    assert "TorchELU_FOUND to FALSE" in output
