@@ -155,3 +155,8 @@ def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
     app = project(tmp_path, "find_package(TorchELU REQUIRED COMPONENTS Nonsense)\n")
     output = cmake(*app, prefix_path(INSTALLED / "share" / "cmake", TORCH), succeeds=False)
     assert "TorchELU_FOUND to FALSE" in output
+
+
+def test_a_build_without_pytorch_says_what_is_missing(tmp_path: Path, repository: Path) -> None:
+    output = cmake("-S", repository, "-B", tmp_path, succeeds=False)
+    assert "torch_elu: No PyTorch installation found" in output
