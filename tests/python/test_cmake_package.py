@@ -45,7 +45,7 @@ def cmake(
     path = sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"]
     result = subprocess.run(
         ["cmake", *arguments],
-        env={**os.environ, "PATH": path, **(environment or {})},
+        env={**os.environ, "PATH": path, "CMAKE_PREFIX_PATH": "", **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
