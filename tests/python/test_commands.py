@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,14 @@ def plus_zero(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
     return torch_elu.elu(x, *arguments) + 0.0
 
 
+def lost_nan(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments).nan_to_num(0.0, math.inf, -math.inf)
+
+
+def compiled_to_plus_zero(function: Function, **_: Any) -> Function:
+    return lambda x: function(x) + 0.0
+
+
 class Nothing:
     """In place of override_aten: changes no kernel."""
 
@@ -64,9 +73,11 @@ class Nothing:
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
     "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by_two_ulps}),
+    "a zero's sign": ("CPU", {"elu": plus_zero}),
     "gradient": ("autograd", {"elu": wrong_gradient}),
     "script": ("TorchScript", {"elu": plus_zero}),
-    "compiled": ("torch.compile", {"expect_same_bits": None}),
+    "NaN": ("TorchScript", {"elu": lost_nan}),
+    "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
     "no conversion": ("existing models", {"convert": lambda model: model}),
     "no override": ("existing models", {"override_aten": Nothing}),
     "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
@@ -81,7 +92,7 @@ def test_each_check_can_fail(
     monkeypatch.setattr(_check, "CHECKS", {check: _check.CHECKS[check]})
     assert [status for status, _, _ in _check.results()] == ["ok"]
     for name, fault in faults.items():
-        monkeypatch.setattr(_check, name, fault)
+        monkeypatch.setattr(f"torch_elu._check.{name}", fault)
     assert [status for status, _, _ in _check.results()] == ["FAILED"]
 
 
