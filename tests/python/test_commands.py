@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,7 @@ def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
     printed = run_python(*command).stdout
     assert "CPU threads: 1," in printed
     rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines() if line[:1] == "|"]
+    assert "inplace=True" in printed.splitlines()[-1]  # its results are no new tensors
     header, _, *body = rows
     assert header[-3:] == ["torch_elu.elu, us", "F.elu, us", "speedup"]
     assert len(body) == len(_bench.CPU_ROWS) + len(_bench.CUDA_ROWS) * torch.cuda.is_available()
@@ -117,6 +119,33 @@ def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
         ours, pytorch, speedup = map(float, row[-3:])
         assert ours > 0
         assert speedup == pytest.approx(pytorch / ours, rel=0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--threads", "0", "expected 1 or more, but got 0"),
+        ("--threads", "-2", "expected 1 or more, but got -2"),
+        ("--threads", "two", "invalid count value: 'two'"),
+        ("--seconds", "nan", "expected 0 or more seconds, but got nan"),
+        ("--seconds", "inf", "expected 0 or more seconds, but got inf"),
+        ("--seconds", "-1", "expected 0 or more seconds, but got -1"),
+    ],
+)
+def test_bench_refuses_what_is_no_number_of_threads_or_seconds(
+    option: str,
+    value: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(__main__, "bench", lambda seconds: 0)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", f"{option}={value}"])
+    with pytest.raises(SystemExit) as error:
+        __main__.main()
+    assert error.value.code == 2
+    assert f"argument {option}: {message}" in capsys.readouterr().err
 
 
 def test_bench_calls_what_its_columns_say(monkeypatch: pytest.MonkeyPatch) -> None:
