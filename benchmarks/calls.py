@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from itertools import pairwise
 
 import torch
 import torch_elu
@@ -12,13 +11,12 @@ from torch import nn
 from torch.nn import functional
 
 from .elementwise import COMPILED, OURS, PYTORCH, make_input
+from .policy import WIDTHS, Trainer
 from .timing import Case, Contender
 from .torchscript import repeat_ours, repeat_pytorch, repeat_relu, scripted
 
 FEW = 16
 REPEATS = 1000
-# The policy of a legged robot, as in rsl_rl: what it senses, three hidden layers, its joints.
-WIDTHS = [48, 512, 256, 128, 12]
 BATCH = 256
 
 
@@ -51,38 +49,20 @@ def torchscript_contenders() -> list[Contender]:
     ]
 
 
-class Trainer:
-    """A network, its optimiser and one batch."""
-
-    def __init__(self, activation: Callable[[], nn.Module], compiled: bool = False) -> None:
-        torch.manual_seed(0)
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(WIDTHS):
-            layers += [nn.Linear(inputs, outputs), activation()]
-        self.network = nn.Sequential(*layers[:-1])
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=1e-3)
-        self.input, self.target = torch.randn(BATCH, WIDTHS[0]), torch.randn(BATCH, WIDTHS[-1])
-        self.predict = torch.compile(self.network) if compiled else self.network
-
-    def step(self) -> None:
-        """Forward, backward and update."""
-        self.optimizer.zero_grad()
-        functional.mse_loss(self.predict(self.input), self.target).backward()
-        self.optimizer.step()
-
-
 @functools.cache
 def trainer(name: str) -> Trainer:
     """The contenders of the training step; ReLU as the limit."""
     if name == COMPILED:
-        return Trainer(nn.ELU, compiled=True)
+        compiled = Trainer(nn.ELU, BATCH)
+        compiled.network.compile()
+        return compiled
     activations: dict[str, Callable[[], nn.Module]] = {
         OURS: torch_elu.ELU,
         f"{OURS}, save output": lambda: torch_elu.ELU(save="output"),
         PYTORCH: nn.ELU,
         "relu": nn.ReLU,
     }
-    return Trainer(activations[name])
+    return Trainer(activations[name], BATCH)
 
 
 def training_contenders(compiled: bool) -> list[Contender]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,14 +10,24 @@ import torch_elu
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .timing import L2Flush, Measured, Run, time_on_cpu, time_on_gpu, time_until_done
+from .. import policy
+from .timing import (
+    COPY,
+    OURS,
+    PYTORCH,
+    RELU,
+    L2Flush,
+    Measured,
+    Run,
+    time_on_cpu,
+    time_on_gpu,
+    time_until_done,
+)
 
-OURS, PYTORCH, COPY, RELU = "torch_elu", "F.elu", "copy_", "relu"
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 POWERS = range(10, 29)
 FEW = 16
-# The policy of a legged robot: what it senses, three hidden layers, its joints.
-WIDTHS, BATCH = [48, 512, 256, 128, 12], 4096
+BATCH = 4096
 
 
 def make_input(dtype: torch.dtype, numel: int) -> Tensor:
@@ -120,24 +129,11 @@ def calls(rounds: int, repeats: int = 1000) -> Iterator[Measured]:
         yield Measured("call", name, time_on_cpu(contenders, rounds, repeats))
 
 
-class Trainer:
-    """A network, its optimiser and one batch, stepped eagerly or as a CUDA graph."""
+class Trainer(policy.Trainer):
+    """Stepped eagerly or as a CUDA graph."""
 
     def __init__(self, activation: Callable[[], nn.Module]) -> None:
-        torch.manual_seed(0)
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(WIDTHS):
-            layers += [nn.Linear(inputs, outputs), activation()]
-        self.network = nn.Sequential(*layers[:-1]).cuda()
-        self.optimizer = torch.optim.SGD(self.network.parameters(), lr=1e-3)
-        self.input = torch.randn(BATCH, WIDTHS[0], device="cuda")
-        self.target = torch.randn(BATCH, WIDTHS[-1], device="cuda")
-
-    def step(self) -> None:
-        """Forward, backward and update."""
-        self.optimizer.zero_grad(set_to_none=True)
-        functional.mse_loss(self.network(self.input), self.target).backward()
-        self.optimizer.step()
+        super().__init__(activation, BATCH, "cuda")
 
     def captured(self) -> Run:
         """The step as one CUDA graph."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from .timing import Measured
+from .timing import COPY, OURS, PYTORCH, Measured
 
 # Told apart by the colour-blind (Okabe and Ito).
-COLORS = {"torch_elu": "#D55E00", "F.elu": "#3A8FD0", "copy_": "gray"}
+COLORS = {OURS: "#D55E00", PYTORCH: "#3A8FD0", COPY: "gray"}
 
 
 def save_picture(results: list[Measured], device: str, path: Path) -> None:
@@ -48,9 +48,9 @@ def draw(axis: Axes, cases: list[Measured]) -> None:
         if points:
             axis.plot(
                 *zip(*points, strict=True),
-                "--" if name == "copy_" else "-",
+                "--" if name == COPY else "-",
                 color=color,
-                linewidth=2.5 if name == "torch_elu" else 1.5,
+                linewidth=2.5 if name == OURS else 1.5,
                 label=name,
             )
     axis.set_xscale("log", base=2)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch_elu._timing import in_turn
 
+OURS, PYTORCH, COPY, RELU = "torch_elu", "F.elu", "copy_", "relu"
+
 Run = Callable[[], object]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import sys
 
@@ -58,6 +59,22 @@ def check() -> int:
     return int(failed > 0)
 
 
+def duration(text: str) -> float:
+    """A number of seconds from the command line."""
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected 0 or more seconds, but got {text}")
+    return seconds
+
+
+def count(text: str) -> int:
+    """A number of threads from the command line."""
+    threads = int(text)
+    if threads < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, but got {text}")
+    return threads
+
+
 def main() -> int:
     """Reads the command line, and returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -66,9 +83,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     timing = commands.add_parser("bench", help="the speed of this elu and of PyTorch's, here")
     timing.add_argument(
-        "--seconds", type=float, default=18, help="how long to measure (%(default)s)"
+        "--seconds", type=duration, default=18, help="how long to measure (%(default)s)"
     )
-    timing.add_argument("--threads", type=int, help="CPU threads (those that PyTorch takes)")
+    timing.add_argument("--threads", type=count, help="CPU threads (those that PyTorch takes)")
     commands.add_parser("check", help="whether this installation does what it should")
     arguments = parser.parse_args()
     if arguments.command == "bench":

@@ -101,4 +101,5 @@ def table(seconds: float) -> Iterator[str]:
             f"{pytorch / ours:.2f}",
         )
     yield ""
-    yield "Each time is the shortest of blocks of calls that took turns; results are new tensors."
+    yield "Each time is the shortest of blocks of calls that took turns."
+    yield "Results are new tensors, those of inplace=True aside."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +24,8 @@ _COUNTERPARTS: dict[type[nn.Module], type[nn.Module]] = {
 _OURS = (ELU, SELU, CELU)
 
 Model = TypeVar("Model", bound=nn.Module)
+# Returns how many activations it replaced.
+Change = Callable[[], int]
 
 
 def convert(model: Model, *, save: str | None = None) -> Model:
@@ -59,6 +61,8 @@ def convert(model: Model, *, save: str | None = None) -> Model:
         TypeError: if ``model`` is no module.
         ValueError: if ``save`` is something else.
 
+    An error leaves the whole model as it was.
+
     In place, a negative alpha is refused when the forward runs where gradients are recorded;
     PyTorch refuses it in the backward.
 
@@ -75,12 +79,9 @@ def convert(model: Model, *, save: str | None = None) -> Model:
             "Functions that call torch.nn.functional.elu run under torch_elu.override_aten()."
         )
     save_output = save is not None and _saves_output(save)
-    count = 0
-    for module in _outside_scripts(model, set()):
-        if isinstance(module, torch.jit.ScriptModule):
-            count += _convert_script(module, save_output)
-        else:
-            count += _convert_module(module, save_output)
+    # Whatever can raise comes before the first change.
+    changes = [_plan(module, save_output) for module in _outside_scripts(model, set())]
+    count = sum(change() for change in changes)
     _log.info("torch_elu.convert replaced %d activations of %s", count, type(model).__name__)
     if count == 0:
         warnings.warn(
@@ -103,23 +104,40 @@ def _outside_scripts(module: nn.Module, seen: set[nn.Module]) -> Iterator[nn.Mod
         yield from _outside_scripts(child, seen)
 
 
-def _convert_module(module: nn.Module, save_output: bool) -> int:
+def _plan(module: nn.Module, save_output: bool) -> Change:
+    if isinstance(module, torch.jit.ScriptModule):
+        return _plan_script(module, save_output)
+    return _plan_module(module, save_output)
+
+
+def _no_change() -> int:
+    return 0
+
+
+def _plan_module(module: nn.Module, save_output: bool) -> Change:
     counterpart = _COUNTERPARTS.get(type(module))
     name = type(module).__qualname__
     if counterpart is None:
         if isinstance(module, tuple(_COUNTERPARTS)) and not isinstance(module, _OURS):
             _log.info("torch_elu.convert left %s: a derived class", name)
-        return 0
+        return _no_change
     if "forward" in vars(module):
         _log.info("torch_elu.convert left %s: its forward was replaced", name)
-        return 0
-    module.__class__ = counterpart
-    if isinstance(module, (ELU, CELU)):
-        module.save = "output" if save_output and module.alpha >= 0 else "input"
-    return 1
+        return _no_change
+    attributes: dict[str, str] = {}
+    if isinstance(module, (nn.ELU, nn.CELU)):
+        attributes["save"] = "output" if save_output and module.alpha >= 0 else "input"
+
+    def change() -> int:
+        # First what the new class needs: another thread may call the module at any moment.
+        vars(module).update(attributes)
+        module.__class__ = counterpart
+        return 1
+
+    return change
 
 
-def _convert_script(module: torch.jit.ScriptModule, save_output: bool) -> int:
+def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change:
     # PyTorch has no public way to exchange the code of a ScriptModule: this is the one that its own
     # quantization takes.
     script: Any = vars(module).get("_actual_script_module", module)
@@ -129,9 +147,14 @@ def _convert_script(module: torch.jit.ScriptModule, save_output: bool) -> int:
             "Convert the model before torch.jit.script or torch.jit.trace, or in C++."
         )
     converted, count = _C.convert_script(script._c, save_output)
-    if count > 0:
+    if count == 0:
+        return _no_change
+
+    def change() -> int:
         script._reconstruct(converted)
         # What that leaves out are the module's own compiled hooks.
         script._forward_pre_hooks.update(enumerate(script._c._get_forward_pre_hooks()))
         script._forward_hooks.update(enumerate(script._c._get_forward_hooks()))
-    return count
+        return int(count)
+
+    return change

@@ -18,7 +18,8 @@ class override_aten:
     its errors among them.
 
     Takes effect when called, for the whole process. As a context manager it ends with the block,
-    otherwise with :meth:`remove`. Overrides nest and may end in any order.
+    otherwise with :meth:`remove`. Overrides nest and may end in any order; one that is entered
+    again inside its own block ends with the outermost one.
 
     CUDA tensors keep PyTorch's kernels. So does code compiled by Inductor (:func:`torch.compile`'s
     default, AOTInductor), where no ``aten::elu`` is left to call: use :func:`torch_elu.elu` there.
@@ -36,18 +37,24 @@ class override_aten:
     """
 
     def __init__(self) -> None:
-        self._kernels: _C.OverrideAten | None = None
-        self.__enter__()
+        # One for each block; the first block takes over that of the call.
+        self._of_call = [_C.OverrideAten()]
+        self._of_blocks: list[_C.OverrideAten] = []
+        _in_force.add(self)
 
     def remove(self) -> None:
         """Ends this override. PyTorch's kernels are back once all have ended."""
-        self._kernels = None
+        self._of_call.clear()
+        self._of_blocks.clear()
         _in_force.discard(self)
 
     def __enter__(self) -> override_aten:
-        if self._kernels is None:
-            self._kernels = _C.OverrideAten()
-            _in_force.add(self)
+        try:
+            kernels = self._of_call.pop()
+        except IndexError:
+            kernels = _C.OverrideAten()
+        self._of_blocks.append(kernels)
+        _in_force.add(self)
         return self
 
     def __exit__(
@@ -56,7 +63,9 @@ class override_aten:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.remove()
+        del self._of_blocks[-1:]  # none is left after remove()
+        if not self._of_blocks:
+            _in_force.discard(self)
 
 
 # Without a name for it, an override must live on all the same.

@@ -40,9 +40,12 @@ TEST(Modules, InPlaceWritesIntoTheInput) {
 }
 
 TEST(Modules, SaveOutputRefusesANegativeAlphaWhereAGradientIsRecorded) {
-  torch_elu::ELU module(torch_elu::ELUOptions(-1.0).save_output(true));
-  EXPECT_NO_THROW(module(kInput));
-  EXPECT_THROW(module(kInput.clone().requires_grad_()), c10::Error);
+  const auto run = [](auto module) {
+    EXPECT_NO_THROW(module(kInput));
+    EXPECT_THROW(module(kInput.clone().requires_grad_()), c10::Error);
+  };
+  run(torch_elu::ELU(torch_elu::ELUOptions(-1.0).save_output(true)));
+  run(torch_elu::CELU(torch_elu::CELUOptions(-1.0).save_output(true)));
 }
 
 TEST(Modules, PrintTheirOptions) {

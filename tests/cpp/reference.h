@@ -85,12 +85,42 @@ struct Exact {
   }
 };
 
+inline float widened(float x) { return x; }
+inline double widened(double x) { return x; }
+
+inline float widened(BFloat16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
+
+inline float widened(Float16 x) {
+  const int exponent = x.bits >> 10 & 31, mantissa = x.bits & 1023;
+  const float magnitude = exponent == 31 ? (mantissa ? std::numeric_limits<float>::quiet_NaN()
+                                                     : std::numeric_limits<float>::infinity())
+                          : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
+                                         : std::ldexp(static_cast<float>(mantissa), -24);
+  return x.bits & 0x8000 ? -magnitude : magnitude;
+}
+
+template <typename T>
+struct Limits : std::numeric_limits<T> {};
+template <>
+struct Limits<Float16> {
+  static constexpr int digits = 11, min_exponent = -13, max_exponent = 16;
+};
+template <>
+struct Limits<BFloat16> {
+  static constexpr int digits = 8, min_exponent = -125, max_exponent = 128;
+};
+
 // The distance to the exact result in units of the last place that the exact result has in
 // number_t.
 template <typename number_t, typename wide_t>
-double error_in_ulp(number_t got, wide_t exact) {
-  using limits = std::numeric_limits<number_t>;
-  if (std::isnan(exact)) return std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
+double error_in_ulp(number_t number, wide_t exact) {
+  using limits = Limits<number_t>;
+  const auto got = widened(number);
+  if (std::isnan(exact) || std::isnan(got)) {
+    return std::isnan(exact) && std::isnan(got) ? 0 : std::numeric_limits<double>::infinity();
+  }
   // Behind the largest number the error counts from 2^max_exponent, as if the exponent went on.
   const wide_t overflow = std::ldexp(wide_t(1), limits::max_exponent);
   const auto finite = [&](wide_t y) {
@@ -108,8 +138,8 @@ double error_in_ulp(number_t got, wide_t exact) {
 // Rounded to nearest, ties to even, to a number with so many bits and the exponent range of T.
 template <typename T>
 std::uint16_t rounded_to_half(double x) {
-  constexpr int digits = std::is_same_v<T, Float16> ? 11 : 8;
-  constexpr int bias = std::is_same_v<T, Float16> ? 15 : 127;
+  constexpr int digits = Limits<T>::digits;
+  constexpr int bias = Limits<T>::max_exponent - 1;
   const std::uint16_t sign = std::signbit(x) ? 0x8000 : 0;
   const std::uint16_t infinity = static_cast<std::uint16_t>((2 * bias + 1) << (digits - 1));
   if (std::isnan(x)) return static_cast<std::uint16_t>(infinity | 1);
@@ -124,19 +154,6 @@ std::uint16_t rounded_to_half(double x) {
       sign |
       std::min<long>((static_cast<long>(exponent_field) << (digits - 1)) + static_cast<long>(steps),
                      infinity));
-}
-
-inline float widened(BFloat16 x) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
-}
-
-inline float widened(Float16 x) {
-  const int exponent = x.bits >> 10 & 31, mantissa = x.bits & 1023;
-  const float magnitude = exponent == 31 ? (mantissa ? std::numeric_limits<float>::quiet_NaN()
-                                                     : std::numeric_limits<float>::infinity())
-                          : exponent     ? std::ldexp(1024.0f + mantissa, exponent - 25)
-                                         : std::ldexp(static_cast<float>(mantissa), -24);
-  return x.bits & 0x8000 ? -magnitude : magnitude;
 }
 
 // The instruction sets that this build has and this processor can run; baseline comes first.

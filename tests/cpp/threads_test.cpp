@@ -33,6 +33,7 @@ TEST(Threads, SixteenMayCallAtOnce) {
 }
 
 TEST(Threads, AnyNumberGivesTheSameBits) {
+  const int before = torch::get_num_threads();
   const auto x = torch::randn({3'000'001});
   torch::set_num_threads(1);
   const auto expected = torch_elu::elu(x);
@@ -42,6 +43,7 @@ TEST(Threads, AnyNumberGivesTheSameBits) {
     EXPECT_TRUE(torch::equal(torch_elu::elu(x), expected));
     EXPECT_TRUE(torch::equal(torch_elu::elu_backward(x, 1, 1, 1, false, x), expected_grad));
   }
+  torch::set_num_threads(before);
 }
 
 // Calls body(index) on so many threads at once, and returns when all are done.

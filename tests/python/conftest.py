@@ -25,6 +25,18 @@ settings.load_profile("quick")
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def available_capabilities() -> list[str]:
+    """What ATEN_CPU_CAPABILITY may say here.
+
+    PyTorch takes its word for it: code for a processor that this one is not would crash.
+    """
+    best = torch.backends.cpu.get_cpu_capability()
+    known = ["DEFAULT", "AVX2", "AVX512"]
+    if best not in known:  # one build, as on Arm
+        return ["default"]
+    return [name.lower() for name in known[: known.index(best) + 1]]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--slow", action="store_true", help="run tests that need much memory or minutes"

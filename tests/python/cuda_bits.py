@@ -72,9 +72,6 @@ def compare(dtype: torch.dtype, c: tuple[float, float, float], device: str = "cu
     """A line for each operation whose bits differ."""
     x = inputs(dtype)
     grad = x.flip(0)
-    largest = torch.finfo(torch.float64 if dtype == torch.float64 else torch.float32).max
-    if any(math.isfinite(value) and abs(value) > largest for value in c):
-        return []
     lines = []
     on_device = results(x.to(device), grad.to(device), c)
     for (operation, got), (_, expected) in zip(on_device, results(x, grad, c), strict=True):

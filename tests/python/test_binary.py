@@ -90,10 +90,11 @@ def test_buffers_on_the_stack_are_guarded(library: Path) -> None:
 
 def files_and_times(folder: Path) -> dict[Path, int]:
     left_out = {".git", ".nox", ".venv", "build"}
+    inside = [path.relative_to(folder) for path in folder.rglob("*")]
     return {
-        path: path.stat().st_mtime_ns
-        for path in folder.rglob("*")
-        if left_out.isdisjoint(path.relative_to(folder).parts) and "cache" not in str(path)
+        path: (folder / path).stat().st_mtime_ns
+        for path in inside
+        if left_out.isdisjoint(path.parts) and "cache" not in str(path)
     }
 
 
@@ -101,6 +102,7 @@ def test_cmake_writes_into_its_build_folder_only_and_hardens_every_file(
     repository: Path, tmp_path: Path
 ) -> None:
     before = files_and_times(repository)
+    assert Path("CMakeLists.txt") in before
     run(
         "cmake",
         f"-S{repository}",

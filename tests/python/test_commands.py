@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +53,14 @@ def plus_zero(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
     return torch_elu.elu(x, *arguments) + 0.0
 
 
+def lost_nan(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments).nan_to_num(0.0, math.inf, -math.inf)
+
+
+def compiled_to_plus_zero(function: Function, **_: Any) -> Function:
+    return lambda x: function(x) + 0.0
+
+
 class Nothing:
     """In place of override_aten: changes no kernel."""
 
@@ -64,9 +74,11 @@ class Nothing:
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
     "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by_two_ulps}),
+    "a zero's sign": ("CPU", {"elu": plus_zero}),
     "gradient": ("autograd", {"elu": wrong_gradient}),
     "script": ("TorchScript", {"elu": plus_zero}),
-    "compiled": ("torch.compile", {"expect_same_bits": None}),
+    "NaN": ("TorchScript", {"elu": lost_nan}),
+    "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
     "no conversion": ("existing models", {"convert": lambda model: model}),
     "no override": ("existing models", {"override_aten": Nothing}),
     "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
@@ -81,7 +93,7 @@ def test_each_check_can_fail(
     monkeypatch.setattr(_check, "CHECKS", {check: _check.CHECKS[check]})
     assert [status for status, _, _ in _check.results()] == ["ok"]
     for name, fault in faults.items():
-        monkeypatch.setattr(_check, name, fault)
+        monkeypatch.setattr(f"torch_elu._check.{name}", fault)
     assert [status for status, _, _ in _check.results()] == ["FAILED"]
 
 
@@ -99,6 +111,7 @@ def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
     printed = run_python(*command).stdout
     assert "CPU threads: 1," in printed
     rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines() if line[:1] == "|"]
+    assert "inplace=True" in printed.splitlines()[-1]  # its results are no new tensors
     header, _, *body = rows
     assert header[-3:] == ["torch_elu.elu, us", "F.elu, us", "speedup"]
     assert len(body) == len(_bench.CPU_ROWS) + len(_bench.CUDA_ROWS) * torch.cuda.is_available()
@@ -106,6 +119,33 @@ def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
         ours, pytorch, speedup = map(float, row[-3:])
         assert ours > 0
         assert speedup == pytest.approx(pytorch / ours, rel=0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--threads", "0", "expected 1 or more, but got 0"),
+        ("--threads", "-2", "expected 1 or more, but got -2"),
+        ("--threads", "two", "invalid count value: 'two'"),
+        ("--seconds", "nan", "expected 0 or more seconds, but got nan"),
+        ("--seconds", "inf", "expected 0 or more seconds, but got inf"),
+        ("--seconds", "-1", "expected 0 or more seconds, but got -1"),
+    ],
+)
+def test_bench_refuses_what_is_no_number_of_threads_or_seconds(
+    option: str,
+    value: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(__main__, "bench", lambda seconds: 0)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", f"{option}={value}"])
+    with pytest.raises(SystemExit) as error:
+        __main__.main()
+    assert error.value.code == 2
+    assert f"argument {option}: {message}" in capsys.readouterr().err
 
 
 def test_bench_calls_what_its_columns_say(monkeypatch: pytest.MonkeyPatch) -> None:

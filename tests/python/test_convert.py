@@ -254,6 +254,37 @@ def test_save_and_model_are_checked_before_anything_changes() -> None:
         torch_elu.convert(model, "output")
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+def test_an_error_leaves_the_whole_model_as_it_was() -> None:
+    model = nn.Sequential(nn.ELU(), torch.jit.script(nn.ELU()), nn.SELU(), nn.ELU("a"), nn.CELU())
+    x = inputs()
+    before = model[:3](x)
+    with pytest.raises(TypeError):
+        torch_elu.convert(model, save="output")
+    types = [type(module) for module in model]
+    assert [*types[:1], *types[2:]] == [nn.ELU, nn.SELU, nn.ELU, nn.CELU]
+    assert not any("save" in vars(module) for module in model)
+    assert_same_bits(model[:3](x), before)
+
+
+def test_modules_can_be_called_at_every_moment_of_their_conversion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_attribute = nn.Module.__setattr__
+    x = inputs()
+    classes = []
+
+    def set_and_call(module: nn.Module, name: str, value: object) -> None:
+        set_attribute(module, name, value)
+        classes.append(type(module))
+        assert module(x).shape == x.shape
+
+    model = nn.Sequential(nn.ELU(), nn.SELU(), nn.CELU())
+    monkeypatch.setattr(nn.Module, "__setattr__", set_and_call)
+    torch_elu.convert(model)
+    assert set(classes) >= {torch_elu.ELU, torch_elu.SELU, torch_elu.CELU}
+
+
 # What comes after
 
 

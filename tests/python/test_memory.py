@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import RunPython
 
 # Prints by how many bytes the process has grown for each call, of every kind of call.
 GROWTH = """
-import sys, torch, torch_elu
+import re, sys, torch, torch_elu
 
 torch.set_num_threads(1)
 CALLS = int(sys.argv[1])
@@ -61,36 +63,40 @@ kinds = {
     "another dtype of out": lambda: raises(RuntimeError, elu_out, x, out=wide_out),
 }
 
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
+def allocated():
+    # Exact, and in kB; statm counts pages, of a size of the machine's, and with newer kernels 32 at
+    # a time.
+    with open("/proc/self/smaps_rollup") as file:
+        return int(re.search("Anonymous: *([0-9]+) kB", file.read())[1]) * 1024
 
 for kind, function in kinds.items():
     for _ in range(1000):
         function()
-    before = resident()
+    before = allocated()
     for _ in range(CALLS):
         function()
-    print(kind, (resident() - before) / CALLS, sep=";")
+    print(kind, (allocated() - before) / CALLS, sep=";")
 """
 
 
 def growths(run_python: RunPython, calls: int) -> dict[str, float]:
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("this system does not tell how much memory a process has")
     lines = run_python("-W", "ignore", "-c", GROWTH, str(calls)).stdout.splitlines()
     assert len(lines) == 19
     return {kind: float(growth) for kind, growth in (line.split(";") for line in lines)}
 
 
 def test_no_kind_of_call_leaks_with_an_exception_or_without(run_python: RunPython) -> None:
-    # malloc gives out no block of less than 32 bytes; what it keeps for itself is far below.
-    grown = growths(run_python, 5_000)
+    # malloc gives out no block of less than 32 bytes; what grows once, by 100 KB, is far below.
+    grown = growths(run_python, 10_000)
     assert {kind: growth for kind, growth in grown.items() if growth > 24} == {}
 
 
 @pytest.mark.slow
 def test_the_process_stays_as_it_is_over_1_900_000_calls(run_python: RunPython) -> None:
     grown = growths(run_python, 100_000)
-    assert {kind: growth for kind, growth in grown.items() if growth > 1} == {}
+    assert {kind: growth for kind, growth in grown.items() if growth > 2} == {}
 
 
 # The address space is limited so that there is room for nothing of the size of x.
@@ -102,7 +108,7 @@ ones = torch.ones(1).expand(2**26)
 leaf = x.clone().requires_grad_()
 y = torch_elu.elu(leaf)
 expected = torch_elu.elu(x[:1000])
-size = int(open("/proc/self/statm").read().split()[0]) * 4096
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**27, resource.RLIM_INFINITY))
 
 calls = {

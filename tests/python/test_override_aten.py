@@ -138,6 +138,45 @@ def test_an_ended_override_begins_again_with_a_block() -> None:
         assert runs_ours()
 
 
+def test_one_and_the_same_override_ends_with_its_outermost_block() -> None:
+    override = torch_elu.override_aten()
+    for _ in range(2):
+        with override:
+            with override:
+                with override:
+                    assert runs_ours()
+                assert runs_ours()
+            assert runs_ours()
+        assert not runs_ours()
+    with override:
+        with override:
+            override.remove()
+            assert not runs_ours()
+        assert not runs_ours()
+    assert not runs_ours()
+
+
+def test_a_block_on_another_thread_does_not_end_with_this_one() -> None:
+    override = torch_elu.override_aten()
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with override:
+            has_begun.set()
+            may_end.wait(60)
+
+    thread = threading.Thread(target=run)
+    with override:
+        thread.start()
+        assert has_begun.wait(60)
+    try:
+        assert runs_ours()
+    finally:
+        may_end.set()
+        thread.join()
+    assert not runs_ours()
+
+
 def test_called_without_a_block_it_holds_to_the_end_of_the_process(run_python: RunPython) -> None:
     script = """
 import gc, torch, torch_elu

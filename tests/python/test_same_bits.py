@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch_elu
-from conftest import RunPython
+from conftest import RunPython, available_capabilities
 from references import DTYPES, SELU, Coefficients, assert_same_bits, celu, in_range, many_floats
 from torch import Tensor
 
@@ -153,6 +153,22 @@ def test_tensors_that_exceed_the_caches_give_the_same_bits(dtype: torch.dtype) -
     assert not any(different)
 
 
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [
+        ("DEFAULT", ["default"]),
+        ("AVX2", ["default", "avx2"]),
+        ("AVX512", ["default", "avx2", "avx512"]),
+        ("SVE256", ["default"]),
+    ],
+)
+def test_no_instruction_set_is_asked_for_that_the_processor_lacks(
+    best: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: best)
+    assert available_capabilities() == expected
+
+
 def test_instruction_sets_give_the_same_bits(run_python: RunPython) -> None:
     script = Path(__file__).with_name("digest.py")
     outputs = [
@@ -163,12 +179,3 @@ def test_instruction_sets_give_the_same_bits(run_python: RunPython) -> None:
     digests = {digest for _, digest in outputs}
     assert len(set(names)) == len(names), "the same kernels were compared with themselves"
     assert len(digests) == 1, outputs
-
-
-def available_capabilities() -> list[str]:
-    """What ATEN_CPU_CAPABILITY may say here without being ignored."""
-    best = torch.backends.cpu.get_cpu_capability()
-    known = ["DEFAULT", "AVX2", "AVX512"]
-    if best not in known:  # one build, as on Arm
-        return ["default"]
-    return [name.lower() for name in known[: known.index(best) + 1]]

@@ -8,7 +8,7 @@ import struct
 import pytest
 import torch
 import torch_elu
-from conftest import RunPython
+from conftest import RunPython, available_capabilities
 from references import (
     DTYPES,
     HALF_DTYPES,
@@ -273,7 +273,7 @@ print(torch.ops.torch_elu.cpu_capability())
 """
 
 
-@pytest.mark.parametrize("capability", ["default", "avx2", "avx512"])
+@pytest.mark.parametrize("capability", available_capabilities())
 def test_flush_denormal_takes_nothing_but_subnormals_for_zeros(
     run_python: RunPython, capability: str
 ) -> None:
