@@ -6,7 +6,8 @@
 
 namespace torch_elu::cpu {
 
-/// The kernels for the best instruction set that this CPU has and that ATEN_CPU_CAPABILITY allows.
+/// The kernels for the instruction set that PyTorch uses: the best one that this CPU has, or what
+/// ATEN_CPU_CAPABILITY says, which PyTorch does not compare with the CPU.
 const KernelTable& kernels();
 
 /// Whether an output of so many bytes should bypass the caches.

@@ -19,7 +19,9 @@ def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
     if any(isinstance(number, torch.SymFloat) for number in coefficients):
         # Inductor would compile a call anew for each number, but computes a formula with any.
         return False
-    if tensor.device.type == "cpu":
+    # One element is sooner computed than a kernel called; and flex_attention's functions of a score
+    # cannot call one.
+    if tensor.device.type == "cpu" and tensor.dim() > 0:
         return True
     # The formula is for what extreme.h is not needed for.
     largest = torch.finfo(torch.promote_types(tensor.dtype, torch.float32)).max

@@ -31,8 +31,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
             (of a view, a copy). Default: ``False``
         save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which
             the next layer often keeps as well, so that the activation takes no memory of its own;
-            slopes below the rounding error of alpha come out as 0, and alpha must be >= 0. Default:
-            ``"input"``
+            its slopes carry the rounding error of alpha, below which they are lost, and alpha must
+            be >= 0. Default: ``"input"``
 
     Returns:
         A tensor with the shape, strides, dtype and device that :func:`torch.nn.functional.elu`

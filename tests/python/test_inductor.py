@@ -221,6 +221,24 @@ def test_a_symbolic_alpha_on_the_cpu_gives_close_values_and_gradients() -> None:
     assert counters["stats"]["unique_graphs"] == 2
 
 
+@pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_flex_attention_takes_them_for_scores(name: str, device: str) -> None:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    x = torch.randn(1, 2, 64, 16, device=device)
+
+    def attention(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda x: flex_attention(x, x, x, score_mod=lambda score, *_: function(score))
+
+    try:
+        torch.compile(attention(F.elu))(x)
+    except Exception as error:
+        pytest.skip(f"flex_attention does not compile here: {error}")
+    function = getattr(torch_elu, name)
+    torch.testing.assert_close(torch.compile(attention(function))(x), attention(function)(x))
+
+
 @needs_cuda
 @pytest.mark.parametrize("name", ["elu", "selu", "celu"])
 @pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
