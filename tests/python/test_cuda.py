@@ -38,7 +38,7 @@ def from_input(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
 
 
 def from_result(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:
-    return ops.elu_backward(grad, *c, True, x)
+    return ops.elu_backward(grad, *map(abs, c), True, x)
 
 
 def plus_one(x: Tensor, grad: Tensor, c: Coefficients) -> Tensor:

@@ -29,7 +29,7 @@ def slope(x: Tensor, c: Coefficients) -> Tensor:
 
 
 def slope_from_result(y: Tensor, c: Coefficients) -> Tensor:
-    return torch.ops.torch_elu.elu_backward(torch.full_like(y, 0.7), *c, True, y)
+    return torch.ops.torch_elu.elu_backward(torch.full_like(y, 0.7), *map(abs, c), True, y)
 
 
 Function = Callable[[Tensor, Coefficients], Tensor]
