@@ -46,8 +46,8 @@ def convert(model: Model, *, save: str | None = None) -> Model:
     Args:
         model: A module, possibly an activation itself.
         save: What the activations keep for backward, see :func:`torch_elu.elu`. ``None`` and
-            ``"input"`` change nothing. ``"output"`` holds for those with alpha >= 0; SELU keeps its
-            input in any case. Default: ``None``
+            ``"input"`` change nothing. ``"output"`` holds for those that it replaces, where alpha
+            >= 0; SELU keeps its input in any case. Default: ``None``
 
     Returns:
         ``model``.

@@ -42,7 +42,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
         NotImplementedError: for integer, bool and complex tensors.
         RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0;
             if ``inplace`` is asked of a leaf that requires grad or of a tensor that overlaps
-            itself; if alpha overflows the dtype.
+            itself; if alpha overflows the dtype of the computation (float32 for the halves).
+        TypeError: if ``input`` is no tensor, or alpha no number.
         ValueError: if ``save`` is something else.
 
     The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`;
@@ -110,8 +111,9 @@ def celu(
             (of a view, a copy). Default: ``False``
         save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
 
-    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0. The gradient is
-    :math:`1` for :math:`x > 0` and :math:`e^{x / \alpha}` for :math:`x \le 0`.
+    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0, or so small that 1 /
+    alpha overflows. The gradient is :math:`1` for :math:`x > 0` and :math:`e^{x / \alpha}` for
+    :math:`x \le 0`.
 
     >>> import torch, torch_elu
     >>> torch_elu.celu(torch.tensor([-1.0, 0.0, 2.0]), alpha=0.5)

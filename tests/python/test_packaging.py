@@ -78,6 +78,21 @@ def test_without_a_compiler_the_installation_says_what_to_install(
     assert "C++20 compiler (g++ 11, clang 14 or newer)" in printed
 
 
+NO_CMAKE = """
+import shutil
+
+which = shutil.which
+shutil.which = lambda name, **more: None if name == "cmake" else which(name, **more)
+"""
+
+
+def test_without_cmake_the_installation_says_what_to_run(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_CMAKE)
+    printed = install(source, PYTHONPATH=str(tmp_path))
+    assert "needs CMake 3.24 or newer to build: run `pip install cmake ninja`" in printed
+    assert "Traceback" not in printed
+
+
 def test_with_an_old_setuptools_the_installation_says_what_to_run(
     source: Path, tmp_path: Path
 ) -> None:

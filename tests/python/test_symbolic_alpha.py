@@ -61,7 +61,9 @@ def test_a_trace_follows_alpha(ours: Function, theirs: Function) -> None:
     torch.testing.assert_close(of_argument(x_of(4), torch.tensor(2.0)), theirs(x_of(4), 2.0))
     of_buffer = torch.jit.trace(OfBuffer(ours), x_of(4))
     of_buffer.alpha.fill_(2.0)
-    torch.testing.assert_close(of_buffer(x_of(4)), theirs(x_of(4), 2.0))
+    for _ in range(2):
+        torch.testing.assert_close(of_buffer(x_of(4)), theirs(x_of(4), 2.0))
+        torch_elu.convert(of_buffer)
 
 
 @parametrize_functions
@@ -69,6 +71,8 @@ def test_make_fx_follows_alpha(ours: Function, theirs: Function) -> None:
     graph = make_fx(OfShape(ours), tracing_mode="symbolic")(x_of(4))
     torch.testing.assert_close(graph(x_of(8)), theirs(x_of(8), 1.0))
     assert "torch_elu.elu" in graph.code
+    graph = make_fx(OfData(ours), tracing_mode="fake")(x_of(4), torch.tensor(0.5))
+    torch.testing.assert_close(graph(x_of(4), torch.tensor(2.0)), theirs(x_of(4), 2.0))
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -93,6 +97,17 @@ def test_an_exported_celu_whose_alpha_comes_out_as_0_is_an_error() -> None:
     program = torch.export.export(OfData(torch_elu.celu), (x_of(4), torch.tensor(0.5)))
     with pytest.raises(ZeroDivisionError):
         program.module()(x_of(4), torch.tensor(0.0))
+
+
+@parametrize_functions
+def test_a_compiled_function_follows_alpha(ours: Function, theirs: Function) -> None:
+    torch.compiler.reset()
+    of_shape = torch.compile(OfShape(ours), backend="aot_eager", dynamic=True)
+    of_data = torch.compile(OfData(ours), backend="aot_eager")
+    for rows in (4, 8):
+        torch.testing.assert_close(of_shape(x_of(rows)), theirs(x_of(rows), rows / 8))
+        result = of_data(x_of(4), torch.tensor(rows / 4))
+        torch.testing.assert_close(result, theirs(x_of(4), rows / 4))
 
 
 @pytest.mark.parametrize(
