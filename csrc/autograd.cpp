@@ -3,6 +3,7 @@
 // reached through the dispatcher.
 
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/elu_backward.h>
 #include <ATen/ops/gt.h>
@@ -82,13 +83,21 @@ variable_list backward_of_elu(AutogradContext* ctx, const variable_list& grad_ou
           at::Tensor(), at::Tensor()};
 }
 
+// Function::apply switches gradients off for its forward. But functionalization asks whether they
+// are on when an input is written to, and so may a mode or a subclass of the user's: as with
+// PyTorch's own operators they are.
+struct BelowAutograd {
+  at::AutoDispatchBelowADInplaceOrView keys;
+  at::AutoGradMode gradients{true};
+};
+
 // `is_traceable` lets compiled autograd trace the backward, which is made of operators only.
 struct Elu : torch::autograd::Function<Elu> {
   static constexpr bool is_traceable = true;
 
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self, const Arguments& c,
                             bool save_output) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const BelowAutograd below_autograd;
     auto result = torch_elu::elu(self, c.alpha, c.scale, c.input_scale, save_output);
     save(ctx, {save_output ? result : self}, c, save_output);
     return result;
@@ -104,7 +113,7 @@ struct EluInplace : torch::autograd::Function<EluInplace> {
 
   static at::Tensor forward(AutogradContext* ctx, at::Tensor& self, const Arguments& c,
                             AutogradContext** context) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const BelowAutograd below_autograd;
     torch_elu::elu_(self, c.alpha, c.scale, c.input_scale);
     ctx->mark_dirty({self});
     save(ctx, {self}, c, /*is_result=*/true);
@@ -122,7 +131,7 @@ struct EluBackward : torch::autograd::Function<EluBackward> {
 
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output, const Arguments& c,
                             bool is_result, const at::Tensor& self_or_result) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const BelowAutograd below_autograd;
     save(ctx, {self_or_result, grad_output}, c, is_result);
     return torch_elu::elu_backward(grad_output, c.alpha, c.scale, c.input_scale, is_result,
                                    self_or_result);
@@ -161,7 +170,7 @@ struct EluPlusOne : torch::autograd::Function<EluPlusOne> {
   static constexpr bool is_traceable = true;
 
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& self) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const BelowAutograd below_autograd;
     auto result = torch_elu::elu_plus_one(self);
     ctx->save_for_backward({result});
     return result;
@@ -177,7 +186,7 @@ struct EluPlusOneBackward : torch::autograd::Function<EluPlusOneBackward> {
 
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& grad_output,
                             const at::Tensor& result) {
-    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const BelowAutograd below_autograd;
     ctx->save_for_backward({result, grad_output});
     return torch_elu::elu_plus_one_backward(grad_output, result);
   }

@@ -108,8 +108,25 @@ def _register() -> None:
     decomposition.fast_random_decomps.cache_clear()
 
 
+def _register_with_partitioner() -> None:
+    from torch._functorch import partitioners
+
+    # Which operators the backward may compute once more rather than keep what they take and give.
+    # PyTorch collects ATen's own, once.
+    operators = torch.ops.torch_elu
+    partitioners.pointwise_ops().extend(
+        (
+            operators.elu,
+            operators.elu_backward,
+            operators.elu_plus_one,
+            operators.elu_plus_one_backward,
+        )
+    )
+
+
 # Inductor's caches know the graph but not how it is decomposed; this tag is part of their keys.
 _source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
 
 after_import("torch._inductor.lowering", _register)
+after_import("torch._functorch.partitioners", _register_with_partitioner)

@@ -100,6 +100,48 @@ def test_inductor_does_not_overwrite_results_of_in_place_and_out() -> None:
     torch.testing.assert_close(compiled(x, weight), function(x, weight))
 
 
+def then_doubled(x: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
+    activation(x)
+    return x * 2
+
+
+def between_graph_breaks(x: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
+    torch._dynamo.graph_break()
+    activation(x)
+    torch._dynamo.graph_break()
+    return x * 2
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+@pytest.mark.parametrize("function", [then_doubled, between_graph_breaks])
+def test_in_place_on_an_input_of_the_graph_reaches_its_gradient(
+    function: Callable[..., Tensor], name: str, dynamic: bool
+) -> None:
+    def gradient(call: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+        x = torch.linspace(-3, 2, 7).requires_grad_()
+        hidden = x * 3
+        y = call(hidden, lambda x: getattr(torch_elu, name)(x, inplace=True))
+        return torch.autograd.grad((y * hidden).sum(), x)[0], hidden
+
+    compiled = torch.compile(function, backend="aot_eager", dynamic=dynamic)
+    torch.testing.assert_close(gradient(compiled), gradient(function))
+
+
+def test_in_place_on_one_of_two_inputs_that_share_memory() -> None:
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        torch_elu.elu(x, inplace=True)
+        return y.sin()
+
+    def gradient(call: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        x = torch.linspace(-3, 2, 5).requires_grad_()
+        z = x * 3
+        return torch.autograd.grad(call(z[:3], z[1:]).sum(), x)[0]
+
+    compiled = torch.compile(function, backend="aot_eager")
+    torch.testing.assert_close(gradient(compiled), gradient(function))
+
+
 @pytest.mark.parametrize("keywords", [{"inplace": True}, {"save": "output"}], ids=str)
 def test_negative_alpha_is_an_error_of_the_compiled_forward(keywords: dict[str, object]) -> None:
     compiled = torch.compile(

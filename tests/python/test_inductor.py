@@ -221,6 +221,29 @@ def test_a_symbolic_alpha_on_the_cpu_gives_close_values_and_gradients() -> None:
     assert counters["stats"]["unique_graphs"] == 2
 
 
+def test_a_compiled_model_saves_no_more_for_backward_than_with_pytorchs() -> None:
+    def saved(activation: Callable[[], torch.nn.Module]) -> int:
+        torch.compiler.reset()
+        model = torch.nn.Sequential(
+            *(torch.nn.Linear(64, 64), torch.nn.LayerNorm(64), activation()) * 3,
+            torch.nn.Softplus(),
+        )
+        x = torch.randn(256, 64)
+        known = {tensor.untyped_storage().data_ptr() for tensor in (x, *model.parameters())}
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            y = torch.compile(model, fullgraph=True)(x)
+        y.sum().backward()
+        return sum(size for pointer, size in sizes.items() if pointer not in known)
+
+    assert saved(torch_elu.ELU) <= saved(torch.nn.ELU)
+
+
 @pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
 def test_flex_attention_takes_them_for_scores(name: str, device: str) -> None:

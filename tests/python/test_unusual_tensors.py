@@ -13,6 +13,7 @@ from references import Coefficients, assert_same_bits, exact_slope
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.testing._internal.two_tensor import TwoTensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 UNUSUAL: dict[str, Callable[[], Tensor]] = {
     "parameter": lambda: torch.nn.Parameter(torch.randn(3)),
@@ -123,9 +124,43 @@ def test_torch_function_overrides_see_the_call(name: str) -> None:
     assert Logged.calls[0] is function
 
 
-def test_torch_dispatch_subclasses_see_the_operator() -> None:
-    from torch.utils._python_dispatch import TorchDispatchMode
+@pytest.mark.parametrize("name", ["elu", "selu", "celu", "elu_plus_one"])
+@pytest.mark.parametrize("has_its_own", [False, True])
+def test_a_subclass_compiles_in_one_graph(has_its_own: bool, name: str) -> None:
+    class Kind(Tensor):
+        pass
 
+    def its_own(cls, func, types, args=(), kwargs=None):
+        return super(Kind, cls).__torch_function__(func, types, args, kwargs or {})
+
+    if has_its_own:
+        Kind.__torch_function__ = classmethod(its_own)
+    function = getattr(torch_elu, name)
+    x = torch.randn(3)
+    result = compiled_or_not(function, compiled=True)(x.as_subclass(Kind))
+    assert type(result) is Kind
+    assert_same_bits(result.as_subclass(Tensor), function(x))
+
+
+def test_torch_dispatch_modes_see_whether_gradients_are_on() -> None:
+    class Log(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if func.namespace == "torch_elu":
+                seen.append(torch.is_grad_enabled())
+            return func(*args, **(kwargs or {}))
+
+    seen: list[bool] = []
+    x = torch.randn(3, requires_grad=True)
+    with Log():
+        torch_elu.elu(x)
+        torch_elu.elu(x * 1, inplace=True)
+        torch_elu.elu_plus_one(x)
+        with torch.no_grad():
+            torch_elu.elu(x)
+    assert seen == [True, True, True, False]
+
+
+def test_torch_dispatch_subclasses_see_the_operator() -> None:
     class Log(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()
