@@ -312,6 +312,16 @@ def test_converted_models_script_and_trace() -> None:
         assert_same_bits(scripted(x), model(x))
 
 
+def test_a_model_traced_by_fx_keeps_its_nodes_and_hooks() -> None:
+    traced = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(3, 3), nn.ELU()))
+    nodes, calls = str(traced.graph), []
+    traced.get_submodule("1").register_forward_hook(lambda *_: calls.append(1))
+    torch_elu.convert(traced)
+    x = torch.randn(2, 3)
+    assert_same_bits(traced(x), torch_elu.elu(traced.get_submodule("0")(x)))
+    assert (str(traced.graph), calls) == (nodes, [1])
+
+
 def test_a_model_compiled_before_runs_our_kernels_after() -> None:
     torch.compiler.reset()
     model = nn.Sequential(nn.ELU(0.3))
