@@ -86,8 +86,8 @@ def convert(model: Model, *, save: str | None = None) -> Model:
     if count == 0:
         warnings.warn(
             f"torch_elu.convert found no nn.ELU, nn.SELU or nn.CELU to replace in a "
-            f"{type(model).__name__}. If its forward calls torch.nn.functional.elu, or it is a program "
-            "of torch.export, run it under torch_elu.override_aten().",
+            f"{type(model).__name__}. If its forward calls torch.nn.functional.elu, or it is a "
+            "program of torch.export, run it under torch_elu.override_aten().",
             stacklevel=2,
         )
     return model
