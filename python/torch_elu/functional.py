@@ -14,7 +14,9 @@ from . import _C, _library  # noqa: F401  (loading the library registers the ope
 
 # Called eagerly, a function goes straight into C++, which takes half the time of torch.ops.
 # TorchDynamo cannot see through that: for it the same function stands below once more, made of the
-# operators alone. It is asked first, since it has its own way to a subclass's __torch_function__.
+# operators alone. It has its own way to a subclass's __torch_function__; but the graphs of PyTorch
+# 2.11 run no operator on a subclass, so there the graph breaks before the call.
+_SUBCLASSES_COMPILE = torch.__version__ >= "2.15"
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> Tensor:
@@ -55,10 +57,10 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     >>> x.grad
     tensor([0.1839, 0.5000, 1.0000])
     """
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
+        return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling():
         return _elu_of_operators(input, _number(alpha), inplace, save)
-    if has_torch_function_unary(input):
-        return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if type(alpha) is not float:
         if _is_traced(alpha):
             return F.elu(input, alpha, inplace)
@@ -88,10 +90,10 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> torch_elu.selu(torch.tensor([-1.0, 0.0, 2.0]))
     tensor([-1.1113,  0.0000,  2.1014])
     """
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
+        return handle_torch_function(selu, (input,), input, inplace=inplace)
     if is_dynamo_compiling():
         return _selu_of_operators(input, inplace)
-    if has_torch_function_unary(input):
-        return handle_torch_function(selu, (input,), input, inplace=inplace)
     return _C.selu(input, inplace)
 
 
@@ -119,10 +121,10 @@ def celu(
     >>> torch_elu.celu(torch.tensor([-1.0, 0.0, 2.0]), alpha=0.5)
     tensor([-0.4323,  0.0000,  2.0000])
     """
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
+        return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling():
         return _celu_of_operators(input, _number(alpha), inplace, save)
-    if has_torch_function_unary(input):
-        return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if type(alpha) is not float:
         if _is_traced(alpha):
             return F.celu(input, alpha, inplace)
@@ -170,10 +172,10 @@ def elu_plus_one(input: Tensor) -> Tensor:
     >>> torch.nn.functional.elu(x) + 1
     tensor([0.0000, 0.3679, 1.0000, 3.0000])
     """
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
+        return handle_torch_function(elu_plus_one, (input,), input)
     if is_dynamo_compiling():
         return _elu_plus_one_of_operators(input)
-    if has_torch_function_unary(input):
-        return handle_torch_function(elu_plus_one, (input,), input)
     return _C.elu_plus_one(input)
 
 
