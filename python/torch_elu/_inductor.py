@@ -5,7 +5,9 @@ on CUDA (and wherever PyTorch's own elu would run), whole on the CPU, where our 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, exp, expm1, where
@@ -92,16 +94,19 @@ def _times(tensor: Tensor, *factors: float) -> Tensor:
     return tensor if number == 1 else tensor * number
 
 
+_operators = torch.ops.torch_elu
+_FORMULAS: dict[Any, Callable[..., Tensor]] = {
+    _operators.elu: elu,
+    _operators.elu_backward: elu_backward,
+    _operators.elu_plus_one: elu_plus_one,
+    _operators.elu_plus_one_backward: elu_plus_one_backward,
+}
+
+
 def _register() -> None:
     from torch._inductor import decomposition, lowering
 
-    operators = torch.ops.torch_elu
-    for operator, formula in (
-        (operators.elu, elu),
-        (operators.elu_backward, elu_backward),
-        (operators.elu_plus_one, elu_plus_one),
-        (operators.elu_plus_one_backward, elu_plus_one_backward),
-    ):
+    for operator, formula in _FORMULAS.items():
         lowering.make_fallback(operator.default, override_decomp=True)
         decomposition.register_decomposition([operator.default])(formula)
     # What has been compiled so far took a copy of the table.
@@ -113,15 +118,7 @@ def _register_with_partitioner() -> None:
 
     # Which operators the backward may compute once more rather than keep what they take and give.
     # PyTorch collects ATen's own, once.
-    operators = torch.ops.torch_elu
-    partitioners.pointwise_ops().extend(
-        (
-            operators.elu,
-            operators.elu_backward,
-            operators.elu_plus_one,
-            operators.elu_plus_one_backward,
-        )
-    )
+    partitioners.pointwise_ops().extend(_FORMULAS)
 
 
 # Inductor's caches know the graph but not how it is decomposed; this tag is part of their keys.
