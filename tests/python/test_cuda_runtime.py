@@ -36,18 +36,22 @@ def test_kernels_run_on_the_current_stream() -> None:
 
 def test_nothing_waits_for_the_gpu() -> None:
     x = torch.randn(1 << 20, device="cuda", requires_grad=True)
-    torch_elu.elu(x).sum().backward()
-    torch_elu.elu(x.detach()[::3], inplace=True)  # a kernel is loaded when it first runs
+    grad_output = torch.ones_like(x)
+
+    def calls() -> None:
+        x.grad = None
+        torch_elu.elu(x).backward(grad_output)
+        torch_elu.elu(x.detach()[::3], inplace=True)
+
+    calls()  # a kernel is loaded when it first runs, PyTorch's own among them, and that waits
     torch.cuda.synchronize()
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        started, ended = torch.cuda.Event(), torch.cuda.Event()
         torch.cuda._sleep(2_000_000_000)
+        started = torch.cuda.Event()
         started.record()
-        torch_elu.elu(x).backward(torch.ones_like(x))
-        torch_elu.elu(x.detach()[::3], inplace=True)
-        ended.record()
+        calls()
         assert not started.query(), "a call waited until the GPU was done"
     finally:
         torch.cuda.set_sync_debug_mode(before)
