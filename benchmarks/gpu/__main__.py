@@ -74,7 +74,7 @@ def measure(rounds: int) -> Iterator[Measured]:
     ]
     for group in groups:
         for measured in group(rounds):
-            shown = ", ".join(f"{name} {measured.minimum(name):.2f}" for name in measured.times)
+            shown = ", ".join(f"{name} {measured.time(name):.2f}" for name in measured.times)
             print(f"{measured.group}, {measured.name}: {shown} us", flush=True)
             yield measured
 

@@ -159,9 +159,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 def training_steps(rounds: int) -> Iterator[Measured]:
     """Eager, then captured."""
     eager: dict[str, Run] = {name: Trainer(a).step for name, a in ACTIVATIONS.items()}
-    yield Measured("training step", "eager", time_until_done(eager, rounds, 20))
+    times = time_until_done(eager, 20 * rounds, 1)
+    yield Measured("training step", "eager", times, by_median=True)
     captured = {name: Trainer(a).captured() for name, a in ACTIVATIONS.items()}
-    yield Measured("training step", "CUDA graph", time_until_done(captured, rounds, 50))
+    times = time_until_done(captured, rounds, 50)
+    yield Measured("training step", "CUDA graph", times, by_median=True)
 
 
 def kernels_of(run: Run) -> int:

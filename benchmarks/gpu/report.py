@@ -14,15 +14,15 @@ from .timing import Measured
 METHOD = """\
 Times are minima, contenders in turn. Forward, backward and layouts: microseconds on the GPU between
 two events, with a cold L2 cache. Calls: microseconds on the CPU. Training steps: microseconds until
-the GPU is done."""
+the GPU is done, and medians, as the threads of the CPU that wake each other decide."""
 
 
 def format_group(results: Iterable[Measured], group: str) -> str:
-    """The minima of all cases of a group, a column for each contender."""
+    """The times of all cases of a group, a column for each contender."""
     cases = [m for m in results if m.group == group]
     contenders = list(dict.fromkeys(name for m in cases for name in m.times))
     rows = [
-        [m.name, *(f"{m.minimum(name):.2f}" if name in m.times else "" for name in contenders)]
+        [m.name, *(f"{m.time(name):.2f}" if name in m.times else "" for name in contenders)]
         for m in cases
     ]
     return f"{group}, us:\n\n{format_table(['', *contenders], rows)}"
