@@ -29,8 +29,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
             and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
             rounded once), on other devices by PyTorch's.
         alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward
-            (of a view, a copy). Default: ``False``
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
+            Default: ``False``
         save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which
             the next layer often keeps as well, so that the activation takes no memory of its own;
             its slopes carry the rounding error of alpha, below which they are lost, and alpha must
@@ -109,8 +109,8 @@ def celu(
         input: A tensor as for :func:`elu`.
         alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is
             taken in double. Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward
-            (of a view, a copy). Default: ``False``
+        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
+            Default: ``False``
         save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
 
     Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0, or so small that 1 /

@@ -60,6 +60,12 @@ def test_in_place_saves_the_result_and_nothing_else(function: Callable[..., Tens
     assert [tensor.data_ptr() for tensor in saved] == [x.data_ptr()] == [y.data_ptr()]
 
 
+def test_in_place_on_a_view_saves_the_view_and_no_copy() -> None:
+    x = random(10)
+    (view,), saved = saved_tensors(lambda x: (torch_elu.elu((x * 1)[2:5], inplace=True),), x)
+    assert [(tensor.data_ptr(), tensor.shape) for tensor in saved] == [(view.data_ptr(), (3,))]
+
+
 def test_nothing_is_saved_where_no_gradient_is_recorded() -> None:
     assert saved_tensors(torch_elu.elu, torch.randn(10))[1] == []
     with torch.no_grad():
@@ -117,6 +123,15 @@ def test_what_was_saved_is_freed_with_the_graph(keywords: dict[str, object]) -> 
     y.sum().backward()
     del y
     assert all(reference.expired() for reference in memory)
+
+
+def test_what_was_saved_is_freed_by_the_backward() -> None:
+    x = random(10) * 1.0
+    y = torch_elu.elu(x)
+    memory = StorageWeakRef(x.untyped_storage())
+    del x
+    y.sum().backward()
+    assert memory.expired()  # though y still holds its node
 
 
 @pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
@@ -283,6 +298,34 @@ def test_in_place_on_a_tensor_that_does_not_require_grad_inside_of_a_recorded_gr
     y = torch_elu.elu(x, inplace=True) * weight
     y.sum().backward()
     assert torch.equal(weight.grad, x)
+
+
+def test_nodes_have_names() -> None:
+    x = random(3)
+    assert "grad_fn=<EluBackward>" in repr(torch_elu.elu(x))
+    assert "grad_fn=<EluPlusOneBackward>" in repr(torch_elu.elu_plus_one(x))
+    for function in (torch_elu.elu, torch_elu.elu_plus_one):
+        (grad,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+        name = function(x).grad_fn.name()
+        assert name.startswith("torch_elu::Elu")
+        assert grad.grad_fn.name() == f"{name}Backward"
+
+
+class GivesNoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(_: object, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(_: object, grad_output: Tensor) -> None:
+        return None
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one, F.elu])
+def test_an_undefined_gradient_stays_undefined(function: Callable[[Tensor], Tensor]) -> None:
+    x = random(3)
+    GivesNoGradient.apply(function(x * 1)).sum().backward()
+    assert x.grad is None
 
 
 def test_detached_and_undefined_gradients() -> None:

@@ -198,18 +198,40 @@ def test_fx_symbolic_trace_keeps_the_functions() -> None:
     assert_same_bits(traced(x), torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
 
 
-@pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
-def test_compiled_autograd_traces_the_backward(keywords: dict[str, object]) -> None:
+def in_place_on_a_view(x: Tensor, alpha: float) -> Tensor:
+    whole = x * 1.0
+    torch_elu.elu(whole[10:30], alpha, inplace=True)
+    return whole
+
+
+def slope(x: Tensor, alpha: float) -> Tensor:
+    y = torch_elu.elu(x * 1.0, alpha) * torch_elu.elu_plus_one(x)
+    return torch.autograd.grad(y.sum(), x, create_graph=True)[0]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, alpha: torch_elu.elu(x * 1.0, alpha),
+        lambda x, alpha: torch_elu.elu(torch_elu.elu(x, alpha) * 2.0),
+        lambda x, alpha: torch_elu.elu(x * 1.0, alpha, save="output"),
+        lambda x, alpha: torch_elu.elu(x * 1.0, alpha, inplace=True),
+        in_place_on_a_view,
+        slope,
+    ],
+    ids=["input", "twice", "output", "in place", "in place on a view", "second derivative"],
+)
+def test_compiled_autograd_traces_the_backward(function: Callable[..., Tensor]) -> None:
     compiled_autograd = pytest.importorskip("torch._dynamo.compiled_autograd")
     x = torch.randn(50, requires_grad=True)
 
-    def backward() -> Tensor:
+    def backward(alpha: float) -> Tensor:
         x.grad = None
-        torch_elu.elu(x * 1.0, 0.3, **keywords).sum().backward()
+        function(x, alpha).sum().backward()
         assert x.grad is not None
         return x.grad
 
-    expected = backward()
+    expected = [backward(alpha) for alpha in (0.3, 0.7)]
     captured: list[torch.fx.GraphModule] = []
 
     def compiler(graph: torch.fx.GraphModule) -> Callable[..., object]:
@@ -217,9 +239,10 @@ def test_compiled_autograd_traces_the_backward(keywords: dict[str, object]) -> N
         return torch.compile(graph, backend="eager")
 
     with compiled_autograd._enable(compiler):
-        result = backward()
+        results = [backward(alpha) for alpha in (0.3, 0.7)]
     assert captured, "nothing was compiled"
-    assert_same_bits(result, expected)
+    for result, of_alpha in zip(results, expected, strict=True):
+        assert_same_bits(result, of_alpha)
 
 
 TRANSFORMED: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]] = {

@@ -29,8 +29,8 @@ TORCH_ELU_API at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha = 1
                              const at::Scalar& scale = 1, const at::Scalar& input_scale = 1,
                              bool save_output = false);
 
-/// `elu` in place. The result, of a view a copy of it, is what is saved for backward, hence the
-/// coefficients must be >= 0 where gradients are recorded.
+/// `elu` in place. The result is what is saved for backward, hence the coefficients must be >= 0
+/// where gradients are recorded.
 TORCH_ELU_API at::Tensor& elu_(at::Tensor& self, const at::Scalar& alpha = 1,
                                const at::Scalar& scale = 1, const at::Scalar& input_scale = 1);
 
