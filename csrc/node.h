@@ -168,9 +168,9 @@ auto make_node(typename Derivative::Constants constants, const Inputs&... inputs
   using Node = DerivativeNode<Derivative>;
 #if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 13
   // There std::shared_ptr counts nodes, later they do it themselves.
-  const std::shared_ptr<Node> node(new Node(std::move(constants)), torch::autograd::deleteNode);
+  std::shared_ptr<Node> node(new Node(std::move(constants)), torch::autograd::deleteNode);
 #else
-  const auto node = c10::make_intrusive<Node>(std::move(constants));
+  auto node = c10::make_intrusive<Node>(std::move(constants));
 #endif
   node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
   return node;
