@@ -40,7 +40,7 @@ void check_may_save_output(const at::Scalar& alpha, const at::Scalar& scale,
 }
 
 struct EluDerivative {
-  static constexpr const char* name = "torch_elu::EluBackward";
+  static constexpr const char* name = "EluBackward";
   static constexpr size_t inputs = 1, saved = 1;
   using Constants = EluConstants;
 
@@ -53,13 +53,13 @@ struct EluDerivative {
 
 // Of elu_backward, by grad_output and by self_or_result.
 struct EluBackwardDerivative {
-  static constexpr const char* name = "torch_elu::EluBackwardBackward";
+  static constexpr const char* name = "EluBackwardBackward";
   static constexpr size_t inputs = 2, saved = 2;
   using Constants = EluConstants;
 
   static variable_list of(const at::Tensor& grad, const std::array<at::Tensor, 2>& saved,
                           const Constants& constants, const std::array<bool, 2>& needed) {
-    const auto& [self_or_result, grad_output] = saved;
+    const auto& [grad_output, self_or_result] = saved;
     const auto& [alpha, scale, input_scale, is_result] = constants;
     at::Tensor grad_of_grad_output;
     if (needed[0]) {
@@ -85,7 +85,7 @@ struct EluBackwardDerivative {
 // The result is the slope where it is below 1, exact to its rounding: nothing is gained by saving
 // the input.
 struct EluPlusOneDerivative {
-  static constexpr const char* name = "torch_elu::EluPlusOneBackward";
+  static constexpr const char* name = "EluPlusOneBackward";
   static constexpr size_t inputs = 1, saved = 1;
   using Constants = std::tuple<>;
 
@@ -97,13 +97,13 @@ struct EluPlusOneDerivative {
 
 // Of elu_plus_one_backward, by grad_output and by result.
 struct EluPlusOneBackwardDerivative {
-  static constexpr const char* name = "torch_elu::EluPlusOneBackwardBackward";
+  static constexpr const char* name = "EluPlusOneBackwardBackward";
   static constexpr size_t inputs = 2, saved = 2;
   using Constants = std::tuple<>;
 
   static variable_list of(const at::Tensor& grad, const std::array<at::Tensor, 2>& saved,
                           const Constants& /*constants*/, const std::array<bool, 2>& needed) {
-    const auto& [result, grad_output] = saved;
+    const auto& [grad_output, result] = saved;
     at::Tensor grad_of_grad_output;
     if (needed[0]) {
       grad_of_grad_output = torch_elu::elu_plus_one_backward(grad, result);
@@ -117,8 +117,9 @@ struct EluPlusOneBackwardDerivative {
   }
 };
 
-// The nodes know nothing of functorch's grad and of forward-mode tangents; ATen's operators do.
-// functorch includes this key for as long as one of its transforms is active.
+// What is registered here takes no part in functorch's transforms and has no formula for
+// forward-mode tangents; ATen's operators have both. functorch includes this key for as long as one
+// of its transforms is active.
 bool functorch_is_active() {
   return c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::FuncTorchDynamicLayerBackMode);
 }
@@ -127,10 +128,6 @@ bool functorch_is_active() {
 bool needs_aten(const at::Tensor& tensor) {
   return functorch_is_active() || torch::autograd::isFwGradDefined(tensor) ||
          (tensor.is_nested() && tensor.layout() == at::kStrided);
-}
-
-bool records_gradient(const at::Tensor& tensor) {
-  return at::GradMode::is_enabled() && tensor.requires_grad();
 }
 
 at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -145,14 +142,12 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
   if (!records_gradient(self)) {
     return run();
   }
-  if (save_output) {
-    check_may_save_output(alpha, scale, input_scale, "elu");
+  const EluConstants constants{alpha, scale, input_scale, /*is_result=*/save_output};
+  if (!save_output) {
+    return record_and_save_inputs<EluDerivative>(constants, run, self);
   }
-  const auto node = make_node<EluDerivative>({alpha, scale, input_scale, save_output}, self);
-  auto result = run();
-  torch::autograd::set_history(result, node);
-  node->save(save_output, save_output ? result : self);
-  return result;
+  check_may_save_output(alpha, scale, input_scale, "elu");
+  return record_and_save_result<EluDerivative>(constants, run, self);
 }
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -169,10 +164,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
   }
   torch::autograd::check_inplace(self, /*requires_grad=*/true);
   check_may_save_output(alpha, scale, input_scale, "elu_");
-  const auto node = make_node<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, self);
-  run();
-  torch::autograd::rebase_history(self, node);
-  node->save(/*first_is_result=*/true, self);
+  record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, self);
   return self;
 }
 
@@ -182,7 +174,7 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
   if (needs_aten(self) || needs_aten(out)) {
     return at::elu_out(out, self, alpha, scale, input_scale);
   }
-  if (records_gradient(self) || records_gradient(out)) {
+  if (records_gradient(self, out)) {
     torch::autograd::throw_error_out_requires_grad("elu");
   }
   at::AutoDispatchBelowAutograd below_autograd;
@@ -200,15 +192,11 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
                                    self_or_result);
   };
-  if (!records_gradient(grad_output) && !records_gradient(self_or_result)) {
+  if (!records_gradient(grad_output, self_or_result)) {
     return run();
   }
-  const auto node = make_node<EluBackwardDerivative>({alpha, scale, input_scale, is_result},
-                                                     grad_output, self_or_result);
-  auto grad_input = run();
-  torch::autograd::set_history(grad_input, node);
-  node->save(/*first_is_result=*/false, self_or_result, grad_output);
-  return grad_input;
+  return record_and_save_inputs<EluBackwardDerivative>({alpha, scale, input_scale, is_result}, run,
+                                                       grad_output, self_or_result);
 }
 
 at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
@@ -222,11 +210,7 @@ at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
   if (!records_gradient(self)) {
     return run();
   }
-  const auto node = make_node<EluPlusOneDerivative>({}, self);
-  auto result = run();
-  torch::autograd::set_history(result, node);
-  node->save(/*first_is_result=*/true, result);
-  return result;
+  return record_and_save_result<EluPlusOneDerivative>({}, run, self);
 }
 
 at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const at::Tensor& result) {
@@ -237,14 +221,10 @@ at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const a
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one_backward(grad_output, result);
   };
-  if (!records_gradient(grad_output) && !records_gradient(result)) {
+  if (!records_gradient(grad_output, result)) {
     return run();
   }
-  const auto node = make_node<EluPlusOneBackwardDerivative>({}, grad_output, result);
-  auto grad_input = run();
-  torch::autograd::set_history(grad_input, node);
-  node->save(/*first_is_result=*/false, result, grad_output);
-  return grad_input;
+  return record_and_save_inputs<EluPlusOneBackwardDerivative>({}, run, grad_output, result);
 }
 
 // A tensor that was written to must not serve a backward that saved it earlier: its version counter

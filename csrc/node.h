@@ -1,4 +1,5 @@
-// A node of autograd's graph, made as PyTorch's generator makes those of ATen's operators. The
+// Autograd's nodes of the operators, and the calls that put them into a graph: as PyTorch's
+// generator writes them for ATen's (EluBackward0 in torch/csrc/autograd/generated/Functions.h). The
 // other way, torch::autograd::Function, serves any function, and for a small layer its lists, maps
 // and records of shapes take longer than the formula.
 //
@@ -16,7 +17,6 @@
 #include <optional>
 #include <string>
 #include <tuple>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -34,7 +34,7 @@ namespace torch_elu {
 ///   saved      how many tensors the node keeps
 ///   Constants  a std::tuple of what else it keeps
 ///   of         from (grad_output, the saved tensors, the constants, which gradients are needed) to
-///              the gradients, undefined where not needed
+///              the gradients; one that is not needed may be undefined
 template <typename Derivative>
 class DerivativeNode final : public torch::autograd::TraceableFunction {
  public:
@@ -45,20 +45,21 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
 
   explicit DerivativeNode(Constants constants) : constants_(std::move(constants)) {}
 
-  /// Keeps what the backward needs. A result must have its history by then: so it is known as this
-  /// node's own, and the two do not hold each other.
-  template <typename... Saved>
-  void save(bool first_is_result, const Saved&... tensors) {
-    static_assert(sizeof...(Saved) == Derivative::saved);
-    first_is_result_ = first_is_result;
-    size_t i = 0;
-    ((saved_[i] =
-          torch::autograd::SavedVariable(tensors, is_result(i), is_result(i) && tensors.is_view()),
-      ++i),
-     ...);
+  /// Before the operator runs: a hook of the user's on what is saved may end the call there.
+  template <typename... Inputs>
+  void save_inputs(const Inputs&... inputs) {
+    saved_ = {torch::autograd::SavedVariable(inputs, /*is_output=*/false)...};
   }
 
-  std::string name() const override { return Derivative::name; }
+  /// Behind it, when the result has this node as its history. So it is kept without that, and the
+  /// two do not hold each other.
+  void save_own_output(const at::Tensor& output, bool is_inplace_on_view) {
+    static_assert(Derivative::saved == 1);
+    saves_own_output_ = true;
+    saved_[0] = torch::autograd::SavedVariable(output, /*is_output=*/true, is_inplace_on_view);
+  }
+
+  std::string name() const override { return std::string("torch_elu::") + Derivative::name; }
 
   variable_list apply(variable_list&& grads) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -75,8 +76,8 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
 #if defined(TORCH_ELU_COMPILED_AUTOGRAD)
   void compiled_args(torch::dynamo::autograd::CompiledNodeArgs& args) const override {
     std::apply([&](const auto&... constant) { (args.collect(constant), ...); }, constants_);
-    for (size_t i = 0; i < Derivative::saved; ++i) {
-      args.collect(saved_[i], is_result(i));
+    for (const auto& saved : saved_) {
+      args.collect(saved, saves_own_output_);
     }
   }
 
@@ -100,9 +101,10 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
       pack(tensor);
     }
     const auto& interface = dynamo::getPyCompilerInterface();
-    const auto bound_name = interface->bind_function(
-        swap.get_py_compiler(), typeid(Derivative).name(), differentiate_packed, schema,
-        /*is_custom_function=*/true, /*is_traceable=*/true);
+    // A name is bound once in a process.
+    static const std::string bound_name = interface->bind_function(
+        swap.get_py_compiler(), std::string("torch_elu_") + Derivative::name, differentiate_packed,
+        schema);
     auto result = interface->call_function(
         swap.get_py_compiler(), "apply_functional", bound_name, grads, packed.vec(),
         dynamo::IValuePacker<Metadata>::pack(dynamo::get_input_metadata(next_edges())));
@@ -123,13 +125,13 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
   }
 
 #if defined(TORCH_ELU_COMPILED_AUTOGRAD)
+  // Unpacks in the order of apply_with_saved.
   static variable_list differentiate_packed(const variable_list& grads,
                                             const std::vector<at::IValue>& arguments) {
     torch::dynamo::autograd::PackedArgs packed(arguments);
-    // In the order of apply_with_saved: the elements of a braced list are evaluated in theirs.
     const auto needed = packed.unpack<Needed>();
     const auto constants = [&]<typename... T>(const std::tuple<T...>*) {
-      return std::tuple<T...>{packed.unpack<T>()...};
+      return std::tuple<T...>{packed.unpack<T>()...};  // braces evaluate from left to right
     }(static_cast<const Constants*>(nullptr));
     Tensors saved;
     for (auto& tensor : saved) {
@@ -139,12 +141,10 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
   }
 #endif
 
-  bool is_result(size_t i) const { return first_is_result_ && i == 0; }
-
   Tensors unpack() {
     Tensors tensors;
     for (size_t i = 0; i < Derivative::saved; ++i) {
-      tensors[i] = is_result(i) ? saved_[i].unpack(getptr()) : saved_[i].unpack();
+      tensors[i] = saves_own_output_ ? saved_[i].unpack(getptr()) : saved_[i].unpack();
     }
     return tensors;
   }
@@ -159,21 +159,75 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
 
   Constants constants_;
   std::array<torch::autograd::SavedVariable, Derivative::saved> saved_;
-  bool first_is_result_ = false;
+  bool saves_own_output_ = false;
 };
 
-/// A node in front of which stand those of the inputs, of which one or more require grad.
+// A node whose edges lead to the nodes of the inputs.
 template <typename Derivative, typename... Inputs>
-auto make_node(typename Derivative::Constants constants, const Inputs&... inputs) {
+auto make_node(const typename Derivative::Constants& constants, const Inputs&... inputs) {
   using Node = DerivativeNode<Derivative>;
 #if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 13
   // There std::shared_ptr counts nodes, later they do it themselves.
-  std::shared_ptr<Node> node(new Node(std::move(constants)), torch::autograd::deleteNode);
+  std::shared_ptr<Node> node(new Node(constants), torch::autograd::deleteNode);
 #else
-  auto node = c10::make_intrusive<Node>(std::move(constants));
+  auto node = c10::make_intrusive<Node>(constants);
 #endif
   node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
   return node;
+}
+
+// Calls the hooks of torch.autograd.graph.node_creation_hook, which came with PyTorch 2.14.
+template <typename Node>
+void fire_creation_hooks([[maybe_unused]] const Node& node) {
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 14
+  torch::autograd::fire_node_creation_hooks(node);
+#endif
+}
+
+/// Whether a gradient is recorded for one of the tensors.
+template <typename... Tensors>
+bool records_gradient(const Tensors&... tensors) {
+  return torch::autograd::compute_requires_grad(tensors...);
+}
+
+/// The result of `run`, an operator of the inputs, with a node that saves these.
+template <typename Derivative, typename Run, typename... Inputs>
+at::Tensor record_and_save_inputs(const typename Derivative::Constants& constants, const Run& run,
+                                  const Inputs&... inputs) {
+  const auto node = make_node<Derivative>(constants, inputs...);
+  node->save_inputs(inputs...);
+  at::Tensor result = run();
+  torch::autograd::set_history(result, node);
+  fire_creation_hooks(node);
+  return result;
+}
+
+/// The result of `run`, an operator of the input, with a node that saves the result.
+template <typename Derivative, typename Run>
+at::Tensor record_and_save_result(const typename Derivative::Constants& constants, const Run& run,
+                                  const at::Tensor& input) {
+  const auto node = make_node<Derivative>(constants, input);
+  at::Tensor result = run();
+  torch::autograd::set_history(result, node);
+  node->save_own_output(result, /*is_inplace_on_view=*/false);
+  fire_creation_hooks(node);
+  return result;
+}
+
+/// `run` overwrites `self`, which is what the node saves.
+template <typename Derivative, typename Run>
+void record_in_place(const typename Derivative::Constants& constants, const Run& run,
+                     at::Tensor& self) {
+  const auto node = make_node<Derivative>(constants, self);
+  run();
+#if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 14
+  torch::autograd::rebase_history(self, node);
+  node->save_own_output(self, self.is_view());
+#else
+  const auto attached = torch::autograd::rebase_history(self, node);  // of a view another node
+  node->save_own_output(self, self.is_view());
+  fire_creation_hooks(attached);
+#endif
 }
 
 }  // namespace torch_elu

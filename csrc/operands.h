@@ -41,6 +41,9 @@ inline void check_dtype(at::ScalarType dtype, const char* name) {
 /// `saved` is the other operand of the backward `name`, which calls it `saved_name`.
 inline void check_same_device(const at::Tensor& grad_output, const at::Tensor& saved,
                               const char* name, const char* saved_name) {
+  TORCH_CHECK(grad_output.defined() && saved.defined(), "torch_elu::", name,
+              " expected a tensor, but got None (an undefined tensor in C++) as ",
+              grad_output.defined() ? saved_name : "grad_output", ".");
   TORCH_CHECK(grad_output.device() == saved.device(),
               "Expected all tensors to be on the same device, but torch_elu::", name,
               " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",

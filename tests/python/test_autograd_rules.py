@@ -11,6 +11,7 @@ import torch.nn.functional as F
 import torch_elu
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 NEGATIVE = "only if alpha, scale and input_scale are >= 0, but got alpha=-0.5"
@@ -309,6 +310,48 @@ def test_nodes_have_names() -> None:
         name = function(x).grad_fn.name()
         assert name.startswith("torch_elu::Elu")
         assert grad.grad_fn.name() == f"{name}Backward"
+
+
+def created_nodes(function: Callable[[Tensor], Tensor]) -> list[str]:
+    """The names of all nodes of a first and second derivative, without PyTorch's numbers."""
+    if not hasattr(torch.autograd.graph, "node_creation_hook"):
+        pytest.skip("PyTorch has these hooks since 2.14")
+    names: list[str] = []
+    x = random(6)
+    with torch.autograd.graph.node_creation_hook(lambda node: names.append(node.name())):
+        torch.autograd.grad(function(x).sum(), x, create_graph=True)
+    return [name.removeprefix("torch_elu::").rstrip("01") for name in names]
+
+
+@pytest.mark.parametrize("keywords", [{}, {"inplace": True}], ids=str)
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x[1:]], ids=["tensor", "view"])
+def test_hooks_on_new_nodes_see_what_they_see_of_pytorch(
+    view: Callable[[Tensor], Tensor], keywords: dict[str, object]
+) -> None:
+    expected = created_nodes(lambda x: F.elu(view(x * 1), **keywords))
+    assert "EluBackwardBackward" in expected
+    assert created_nodes(lambda x: torch_elu.elu(view(x * 1), **keywords)) == expected
+
+
+def test_hooks_on_new_nodes_see_those_that_save_the_result() -> None:
+    names = created_nodes(lambda x: torch_elu.elu(x, save="output"))
+    assert {"EluBackward", "EluBackwardBackward"} < set(names)
+    assert {"EluPlusOneBackward", "EluPlusOneBackwardBackward"} < set(
+        created_nodes(torch_elu.elu_plus_one)
+    )
+
+
+def test_recomputing_a_checkpoint_stops_before_what_is_not_needed() -> None:
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            names.append(function.name())
+            return function(*args, **(kwargs or {}))
+
+    names: list[str] = []
+    y = checkpoint(lambda x: torch_elu.elu(x * 2), random(4), use_reentrant=False)
+    with Seen():
+        y.sum().backward()
+    assert [name for name in names if "torch_elu" in name] == ["torch_elu::elu_backward"]
 
 
 class GivesNoGradient(torch.autograd.Function):

@@ -90,8 +90,12 @@ def test_an_undefined_tensor_is_an_error_that_says_so() -> None:
         lambda: ops.elu_(None),
         lambda: ops.elu.out(None, out=torch.empty(3)),
         lambda: ops.elu_backward(None, 1, 1, 1, False, None),
+        lambda: ops.elu_backward(None, 1, 1, 1, False, torch.ones(3)),
+        lambda: ops.elu_backward(torch.ones(3), 1, 1, 1, False, None),
         lambda: ops.elu_plus_one(None),
         lambda: ops.elu_plus_one_backward(None, None),
+        lambda: ops.elu_plus_one_backward(None, torch.ones(3)),
+        lambda: ops.elu_plus_one_backward(torch.ones(3), None),
     )
     for call in calls:
         with pytest.raises(RuntimeError, match=r"torch_elu::elu.* expected a tensor, but got None"):
