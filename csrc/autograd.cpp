@@ -123,7 +123,7 @@ bool functorch_is_active() {
   return c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::FuncTorchDynamicLayerBackMode);
 }
 
-// Nested tensors of the strided layout have no sizes to record, and ATen's error.
+// Nested tensors of the strided layout get ATen's error, which names aten::elu.
 bool needs_aten(const at::Tensor& tensor) {
   return functorch_is_active() || torch::autograd::isFwGradDefined(tensor) ||
          (tensor.is_nested() && tensor.layout() == at::kStrided);

@@ -20,21 +20,27 @@
 #include <utility>
 #include <vector>
 
-// Without it PyTorch's compiled autograd refuses the node.
+// A node that does not override compiled_args and apply_with_saved is refused by PyTorch's compiled
+// autograd; nothing else needs this header.
 #if __has_include(<torch/csrc/dynamo/compiled_autograd.h>)
 #include <torch/csrc/dynamo/compiled_autograd.h>
 #define TORCH_ELU_COMPILED_AUTOGRAD 1
 #endif
 
+// What changed between the versions of PyTorch that setup.py takes: since 2.13 nodes count
+// themselves, before std::shared_ptr did; 2.14 brought torch.autograd.graph.node_creation_hook.
+#define TORCH_ELU_TORCH_IS_AT_LEAST(minor) (TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= minor)
+
 namespace torch_elu {
 
 /// The backward of an operator. Derivative has
-///   name       of the node
-///   inputs     how many tensors the operator takes, so many gradients come
+///   name       of the node, which is then torch_elu::name
+///   inputs     how many tensors the operator takes: so many gradients are returned
 ///   saved      how many tensors the node keeps
 ///   Constants  a std::tuple of what else it keeps
 ///   of         from (grad_output, the saved tensors, the constants, which gradients are needed) to
-///              the gradients; one that is not needed may be undefined
+///              the gradients; one that is not needed may be undefined. It is not called where
+///              grad_output is undefined
 template <typename Derivative>
 class DerivativeNode final : public torch::autograd::TraceableFunction {
  public:
@@ -51,8 +57,9 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
     saved_ = {torch::autograd::SavedVariable(inputs, /*is_output=*/false)...};
   }
 
-  /// Behind it, when the result has this node as its history. So it is kept without that, and the
-  /// two do not hold each other.
+  /// After the operator has run and the history is set. As an output it is kept without its
+  /// grad_fn (of a view in place, with a weak reference to it): else result and node would own each
+  /// other.
   void save_own_output(const at::Tensor& output, bool is_inplace_on_view) {
     static_assert(Derivative::saved == 1);
     saves_own_output_ = true;
@@ -101,7 +108,7 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
       pack(tensor);
     }
     const auto& interface = dynamo::getPyCompilerInterface();
-    // A name is bound once in a process.
+    // Once in a process: PyTorch asserts that a name is not bound twice.
     static const std::string bound_name = interface->bind_function(
         swap.get_py_compiler(), std::string("torch_elu_") + Derivative::name, differentiate_packed,
         schema);
@@ -166,20 +173,18 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
 template <typename Derivative, typename... Inputs>
 auto make_node(const typename Derivative::Constants& constants, const Inputs&... inputs) {
   using Node = DerivativeNode<Derivative>;
-#if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 13
-  // There std::shared_ptr counts nodes, later they do it themselves.
-  std::shared_ptr<Node> node(new Node(constants), torch::autograd::deleteNode);
-#else
+#if TORCH_ELU_TORCH_IS_AT_LEAST(13)
   auto node = c10::make_intrusive<Node>(constants);
+#else
+  std::shared_ptr<Node> node(new Node(constants), torch::autograd::deleteNode);
 #endif
   node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
   return node;
 }
 
-// Calls the hooks of torch.autograd.graph.node_creation_hook, which came with PyTorch 2.14.
-template <typename Node>
-void fire_creation_hooks([[maybe_unused]] const Node& node) {
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 14
+template <typename NodePointer>
+void fire_creation_hooks([[maybe_unused]] const NodePointer& node) {
+#if TORCH_ELU_TORCH_IS_AT_LEAST(14)
   torch::autograd::fire_node_creation_hooks(node);
 #endif
 }
@@ -220,13 +225,14 @@ void record_in_place(const typename Derivative::Constants& constants, const Run&
                      at::Tensor& self) {
   const auto node = make_node<Derivative>(constants, self);
   run();
-#if TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR < 14
-  torch::autograd::rebase_history(self, node);
-  node->save_own_output(self, self.is_view());
-#else
-  const auto attached = torch::autograd::rebase_history(self, node);  // of a view another node
+#if TORCH_ELU_TORCH_IS_AT_LEAST(14)
+  // For a view that is the CopySlices of its base; the hooks see that one alone.
+  const auto attached = torch::autograd::rebase_history(self, node);
   node->save_own_output(self, self.is_view());
   fire_creation_hooks(attached);
+#else
+  torch::autograd::rebase_history(self, node);
+  node->save_own_output(self, self.is_view());
 #endif
 }
 

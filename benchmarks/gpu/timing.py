@@ -26,11 +26,13 @@ class Measured:
     numel: int = 0
     # Read and written by one execution of each contender, where that is what bounds it.
     bytes_moved: dict[str, int] = field(default_factory=dict)
-    # Where threads of the CPU wake each other, the shortest time is a matter of luck.
+    # Where threads of the CPU wake each other (an eager training step), the shortest time is luck.
     by_median: bool = False
 
     def time(self, contender: str) -> float:
-        """What counts: the minimum, as everything else that a machine does only adds to a time."""
+        """What counts: the minimum, as everything else that a machine does only adds to a time, or
+        the median.
+        """
         return (median if self.by_median else min)(self.times[contender])
 
     def bandwidth(self, contender: str) -> float:

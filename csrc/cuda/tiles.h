@@ -16,7 +16,7 @@ constexpr int kThreads = 128;  // of a block
 //
 // One access is enough: 2,048 threads make it 32 KiB of each input that a multiprocessor has under
 // way. The halves' forward, which has the most instructions for its bytes, does two, and so fewer
-// beside the formula. Hints to the caches cost bandwidth on an H200: docs/gpu/README.md.
+// beside the formula. With more, and hints to the caches, an H200 is slower: docs/gpu/README.md.
 template <int element_size, int alignment, int widest_access, int inputs>
 struct Pattern {
   static constexpr bool is_wide = alignment >= 16;

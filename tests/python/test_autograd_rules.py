@@ -67,6 +67,17 @@ def test_in_place_on_a_view_saves_the_view_and_no_copy() -> None:
     assert [(tensor.data_ptr(), tensor.shape) for tensor in saved] == [(view.data_ptr(), (3,))]
 
 
+def test_a_view_in_place_and_then_another_write_to_its_base_is_pytorchs_error() -> None:
+    def message(elu: Callable[..., Tensor]) -> str:
+        x = random(6) * 1
+        elu(x[:3], inplace=True)
+        elu(x[3:], inplace=True)
+        return error_of(x.sum().backward)
+
+    assert "modified by an inplace operation" in message(torch_elu.elu)
+    assert "modified by an inplace operation" in message(F.elu)
+
+
 def test_nothing_is_saved_where_no_gradient_is_recorded() -> None:
     assert saved_tensors(torch_elu.elu, torch.randn(10))[1] == []
     with torch.no_grad():
@@ -310,10 +321,27 @@ def test_nodes_have_names() -> None:
         name = function(x).grad_fn.name()
         assert name.startswith("torch_elu::Elu")
         assert grad.grad_fn.name() == f"{name}Backward"
+    node = torch_elu.elu(x).grad_fn
+    assert type(node).__name__ == "CppFunction"
+    assert not isinstance(node, torch.autograd.graph.Node)
+    assert not hasattr(node, "_saved_self")
+
+
+def test_the_profiler_and_anomaly_mode_name_the_node() -> None:
+    x = random(3)
+    with torch.profiler.profile() as profiler:
+        torch_elu.elu(x).sum().backward()
+    assert any("torch_elu::EluBackward" in event.name for event in profiler.events())
+    with (
+        pytest.warns(UserWarning, match="Anomaly|Error detected"),
+        torch.autograd.detect_anomaly(),
+        pytest.raises(RuntimeError, match="'torch_elu::EluBackward' returned nan"),
+    ):
+        torch_elu.elu(x).backward(torch.full_like(x, torch.nan))
 
 
 def created_nodes(function: Callable[[Tensor], Tensor]) -> list[str]:
-    """The names of all nodes of a first and second derivative, without PyTorch's numbers."""
+    """The names of the nodes that a forward and its backward create, without PyTorch's numbers."""
     if not hasattr(torch.autograd.graph, "node_creation_hook"):
         pytest.skip("PyTorch has these hooks since 2.14")
     names: list[str] = []

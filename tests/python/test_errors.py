@@ -90,15 +90,24 @@ def test_an_undefined_tensor_is_an_error_that_says_so() -> None:
         lambda: ops.elu_(None),
         lambda: ops.elu.out(None, out=torch.empty(3)),
         lambda: ops.elu_backward(None, 1, 1, 1, False, None),
-        lambda: ops.elu_backward(None, 1, 1, 1, False, torch.ones(3)),
-        lambda: ops.elu_backward(torch.ones(3), 1, 1, 1, False, None),
         lambda: ops.elu_plus_one(None),
         lambda: ops.elu_plus_one_backward(None, None),
-        lambda: ops.elu_plus_one_backward(None, torch.ones(3)),
-        lambda: ops.elu_plus_one_backward(torch.ones(3), None),
     )
     for call in calls:
         with pytest.raises(RuntimeError, match=r"torch_elu::elu.* expected a tensor, but got None"):
+            call()
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_an_undefined_operand_of_a_backward_is_named(device: str) -> None:
+    x = torch.ones(3, device=device)
+    for call, name in (
+        (lambda: ops.elu_backward(None, 1, 1, 1, False, x), "grad_output"),
+        (lambda: ops.elu_backward(x, 1, 1, 1, False, None), "self_or_result"),
+        (lambda: ops.elu_plus_one_backward(None, x), "grad_output"),
+        (lambda: ops.elu_plus_one_backward(x, None), "result"),
+    ):
+        with pytest.raises(RuntimeError, match=rf"torch_elu::elu.* got None .* as {name}\."):
             call()
 
 
