@@ -38,8 +38,8 @@ inline void check_dtype(at::ScalarType dtype, const char* name) {
       "x.to(torch.float32).");
 }
 
-/// `saved` is the other operand of the backward `name`, which calls it `saved_name`. Both have to be
-/// there.
+/// `saved` is the other operand of the backward `name`, which calls it `saved_name`. Both have to
+/// be there.
 inline void check_same_device(const at::Tensor& grad_output, const at::Tensor& saved,
                               const char* name, const char* saved_name) {
   TORCH_CHECK(grad_output.defined() && saved.defined(), "torch_elu::", name,
