@@ -10,6 +10,7 @@
 #include <ATen/ops/where.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
 #include <torch_elu/functional.h>
 
@@ -23,6 +24,7 @@
 namespace torch_elu {
 namespace {
 
+using torch::autograd::compute_requires_grad;
 using torch::autograd::variable_list;
 
 // alpha, scale, input_scale, is_result
@@ -138,7 +140,7 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu(self, alpha, scale, input_scale, save_output);
   };
-  if (!records_gradient(self)) {
+  if (!compute_requires_grad(self)) {
     return run();
   }
   const EluConstants constants{alpha, scale, input_scale, /*is_result=*/save_output};
@@ -158,7 +160,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
     at::AutoDispatchBelowAutograd below_autograd;
     return torch_elu::elu_(self, alpha, scale, input_scale);
   };
-  if (!records_gradient(self)) {
+  if (!compute_requires_grad(self)) {
     return run();
   }
   torch::autograd::check_inplace(self, /*requires_grad=*/true);
@@ -173,7 +175,7 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
   if (needs_aten(self) || needs_aten(out)) {
     return at::elu_out(out, self, alpha, scale, input_scale);
   }
-  if (records_gradient(self, out)) {
+  if (compute_requires_grad(self, out)) {
     torch::autograd::throw_error_out_requires_grad("elu");
   }
   at::AutoDispatchBelowAutograd below_autograd;
@@ -191,7 +193,7 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
                                    self_or_result);
   };
-  if (!records_gradient(grad_output, self_or_result)) {
+  if (!compute_requires_grad(grad_output, self_or_result)) {
     return run();
   }
   return record_and_save_inputs<EluBackwardDerivative>({alpha, scale, input_scale, is_result}, run,
@@ -206,7 +208,7 @@ at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one(self);
   };
-  if (!records_gradient(self)) {
+  if (!compute_requires_grad(self)) {
     return run();
   }
   return record_and_save_result<EluPlusOneDerivative>({}, run, self);
@@ -220,7 +222,7 @@ at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const a
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one_backward(grad_output, result);
   };
-  if (!records_gradient(grad_output, result)) {
+  if (!compute_requires_grad(grad_output, result)) {
     return run();
   }
   return record_and_save_inputs<EluPlusOneBackwardDerivative>({}, run, grad_output, result);

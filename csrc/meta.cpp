@@ -69,16 +69,14 @@ at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& sav
 at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
-  check_same_device(grad_output, self_or_result, "elu_backward", "self_or_result");
-  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_backward_operands(grad_output, self_or_result, "elu_backward", "self_or_result");
   check_dtype(self_or_result.scalar_type(), "elu_backward");
   check_result_is_enough(is_result, alpha, scale, input_scale);
   return empty_grad_input(grad_output, self_or_result);
 }
 
 at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::Tensor& result) {
-  check_same_device(grad_output, result, "elu_plus_one_backward", "result");
-  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
+  check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
   check_dtype(result.scalar_type(), "elu_plus_one_backward");
   return empty_grad_input(grad_output, result);
 }

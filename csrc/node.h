@@ -189,12 +189,6 @@ void fire_creation_hooks([[maybe_unused]] const NodePointer& node) {
 #endif
 }
 
-/// Whether a gradient is recorded for one of the tensors.
-template <typename... Tensors>
-bool records_gradient(const Tensors&... tensors) {
-  return torch::autograd::compute_requires_grad(tensors...);
-}
-
 /// The result of `run`, an operator of the inputs, with a node that saves these.
 template <typename Derivative, typename Run, typename... Inputs>
 at::Tensor record_and_save_inputs(const typename Derivative::Constants& constants, const Run& run,

@@ -38,10 +38,9 @@ inline void check_dtype(at::ScalarType dtype, const char* name) {
       "x.to(torch.float32).");
 }
 
-/// `saved` is the other operand of the backward `name`, which calls it `saved_name`. Both have to
-/// be there.
-inline void check_same_device(const at::Tensor& grad_output, const at::Tensor& saved,
-                              const char* name, const char* saved_name) {
+/// The operands of the backward `name`, which calls the second one `saved_name`.
+inline void check_backward_operands(const at::Tensor& grad_output, const at::Tensor& saved,
+                                    const char* name, const char* saved_name) {
   TORCH_CHECK(grad_output.defined() && saved.defined(), "torch_elu::", name,
               " expected a tensor, but got None (an undefined tensor in C++) as ",
               grad_output.defined() ? saved_name : "grad_output", ".");
@@ -49,10 +48,6 @@ inline void check_same_device(const at::Tensor& grad_output, const at::Tensor& s
               "Expected all tensors to be on the same device, but torch_elu::", name,
               " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",
               saved.device(), ". Move one of them with .to().");
-}
-
-inline void check_same_dtype(const at::Tensor& grad_output, const at::Tensor& saved,
-                             const char* name, const char* saved_name) {
   TORCH_CHECK(grad_output.scalar_type() == saved.scalar_type(), "torch_elu::", name,
               " expected grad_output to have the dtype of ", saved_name, ", ", saved.scalar_type(),
               ", but got ", grad_output.scalar_type(), ". Convert one of them.");

@@ -182,8 +182,7 @@ at::Tensor& elu_inplace_cpu(at::Tensor& self, const at::Scalar& alpha, const at:
 at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                             const at::Tensor& self_or_result) {
-  check_same_device(grad_output, self_or_result, "elu_backward", "self_or_result");
-  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_backward_operands(grad_output, self_or_result, "elu_backward", "self_or_result");
   check_result_is_enough(is_result, alpha, scale, input_scale);
   return with_one_shape(
       grad_output, self_or_result, "elu_backward",
@@ -226,8 +225,7 @@ at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
 }
 
 at::Tensor elu_plus_one_backward_cpu(const at::Tensor& grad_output, const at::Tensor& result) {
-  check_same_device(grad_output, result, "elu_plus_one_backward", "result");
-  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
+  check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
   return with_one_shape(grad_output, result, "elu_plus_one_backward",
                         [](const at::Tensor& grad_output, const at::Tensor& result) {
                           at::Tensor grad_input;

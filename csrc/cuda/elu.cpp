@@ -215,8 +215,7 @@ at::Tensor run_backward(const at::Tensor& grad_output, const at::Tensor& saved,
 at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
-  check_same_device(grad_output, self_or_result, "elu_backward", "self_or_result");
-  check_same_dtype(grad_output, self_or_result, "elu_backward", "self_or_result");
+  check_backward_operands(grad_output, self_or_result, "elu_backward", "self_or_result");
   check_result_is_enough(is_result, alpha, scale, input_scale);
   return with_one_shape(
       grad_output, self_or_result, "elu_backward",
@@ -239,8 +238,7 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
 }
 
 at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
-  check_same_device(grad_output, result, "elu_plus_one_backward", "result");
-  check_same_dtype(grad_output, result, "elu_plus_one_backward", "result");
+  check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
   return with_one_shape(
       grad_output, result, "elu_plus_one_backward",
       [](const at::Tensor& grad_output, const at::Tensor& result) {
