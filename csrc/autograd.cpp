@@ -8,7 +8,6 @@
 #include <ATen/ops/gt.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/where.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
@@ -17,7 +16,6 @@
 #include <array>
 #include <tuple>
 
-#include "fallback.h"
 #include "node.h"
 #include "operands.h"
 
@@ -118,61 +116,64 @@ struct EluPlusOneBackwardDerivative {
   }
 };
 
-// What is registered here takes no part in functorch's transforms and has no formula for
-// forward-mode tangents; ATen's operators have both. functorch includes this key for as long as one
-// of its transforms is active.
-bool functorch_is_active() {
-  return c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::FuncTorchDynamicLayerBackMode);
-}
-
 // Nested tensors of the strided layout get ATen's error, which names aten::elu.
-bool needs_aten(const at::Tensor& tensor) {
-  return functorch_is_active() || torch::autograd::isFwGradDefined(tensor) ||
-         (tensor.is_nested() && tensor.layout() == at::kStrided);
+bool is_strided_nested(const at::Tensor& tensor) {
+  return tensor.is_nested() && tensor.layout() == at::kStrided;
 }
 
 at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool save_output) {
-  if (needs_aten(self)) {
+  if (is_strided_nested(self)) {
     return at::elu(self, alpha, scale, input_scale);
   }
   const auto run = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu(self, alpha, scale, input_scale, save_output);
   };
-  if (!compute_requires_grad(self)) {
+  if (!is_differentiated(self)) {
     return run();
   }
-  const EluConstants constants{alpha, scale, input_scale, /*is_result=*/save_output};
-  if (!save_output) {
-    return record_and_save_inputs<EluDerivative>(constants, run, self);
+  const EluConstants by_input{alpha, scale, input_scale, /*is_result=*/false};
+  if (!save_output || !compute_requires_grad(self)) {
+    return record_and_save_inputs<EluDerivative>(by_input, run, self);
   }
   check_may_save_output(alpha, scale, input_scale, "elu");
-  return record_and_save_result<EluDerivative>(constants, run, self);
+  const EluConstants by_result{alpha, scale, input_scale, /*is_result=*/true};
+  const auto tangent = [&](const at::Tensor& /*result*/) {
+    return push_forward<EluDerivative>(by_input, std::array{self});
+  };
+  return record_and_save_result<EluDerivative>(by_result, run, tangent, self);
 }
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                                  const at::Scalar& input_scale) {
-  if (needs_aten(self)) {
+  if (is_strided_nested(self)) {
     return at::elu_(self, alpha, scale, input_scale);
   }
   const auto run = [&]() -> at::Tensor& {
     at::AutoDispatchBelowAutograd below_autograd;
     return torch_elu::elu_(self, alpha, scale, input_scale);
   };
-  if (!compute_requires_grad(self)) {
+  if (!is_differentiated(self)) {
     return run();
   }
-  torch::autograd::check_inplace(self, /*requires_grad=*/true);
-  check_may_save_output(alpha, scale, input_scale, "elu_");
-  record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, self);
+  if (compute_requires_grad(self)) {
+    torch::autograd::check_inplace(self, /*requires_grad=*/true);
+    check_may_save_output(alpha, scale, input_scale, "elu_");
+  }
+  const auto tangent = [&](const at::Tensor& original) {
+    return push_forward<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
+                                       std::array{original});
+  };
+  record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, tangent,
+                                 self);
   return self;
 }
 
 at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale,
                              at::Tensor& out) {
-  if (needs_aten(self) || needs_aten(out)) {
+  if (is_strided_nested(self) || is_strided_nested(out) || has_tangent(self, out)) {
     return at::elu_out(out, self, alpha, scale, input_scale);
   }
   if (compute_requires_grad(self, out)) {
@@ -185,7 +186,7 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
 at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar& alpha,
                                  const at::Scalar& scale, const at::Scalar& input_scale,
                                  bool is_result, const at::Tensor& self_or_result) {
-  if (needs_aten(grad_output) || needs_aten(self_or_result)) {
+  if (is_strided_nested(grad_output) || is_strided_nested(self_or_result)) {
     return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
   }
   const auto run = [&] {
@@ -193,7 +194,7 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
                                    self_or_result);
   };
-  if (!compute_requires_grad(grad_output, self_or_result)) {
+  if (!is_differentiated(grad_output, self_or_result)) {
     return run();
   }
   return record_and_save_inputs<EluBackwardDerivative>({alpha, scale, input_scale, is_result}, run,
@@ -201,28 +202,25 @@ at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar
 }
 
 at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
-  if (needs_aten(self)) {
-    return elu_plus_one_of_aten(self);
-  }
   const auto run = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one(self);
   };
-  if (!compute_requires_grad(self)) {
+  if (!is_differentiated(self)) {
     return run();
   }
-  return record_and_save_result<EluPlusOneDerivative>({}, run, self);
+  const auto tangent = [&](const at::Tensor& result) {
+    return torch_elu::elu_plus_one_backward(self._fw_grad(/*level=*/0), result);
+  };
+  return record_and_save_result<EluPlusOneDerivative>({}, run, tangent, self);
 }
 
 at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const at::Tensor& result) {
-  if (needs_aten(grad_output) || needs_aten(result)) {
-    return elu_plus_one_backward_of_aten(grad_output, result);
-  }
   const auto run = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one_backward(grad_output, result);
   };
-  if (!compute_requires_grad(grad_output, result)) {
+  if (!is_differentiated(grad_output, result)) {
     return run();
   }
   return record_and_save_inputs<EluPlusOneBackwardDerivative>({}, run, grad_output, result);

@@ -2,8 +2,6 @@
 // elu, which raises PyTorch's own error where there is none. In a build without CUDA that holds for
 // CUDA tensors too. An undefined tensor, None in Python, has no backend and arrives here.
 
-#include "fallback.h"
-
 #include <ATen/ops/add.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/elu_backward.h>
@@ -50,22 +48,18 @@ at::Tensor elu_backward_fallback(const at::Tensor& grad_output, const at::Scalar
   return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
 }
 
-}  // namespace
-
-// The exponential sees no positive number: it could overflow, and 0, its gradient there, times
-// infinity is NaN.
-at::Tensor elu_plus_one_of_aten(const at::Tensor& self) {
+// For elu_plus_one PyTorch has no operator.
+at::Tensor elu_plus_one_fallback(const at::Tensor& self) {
   check_dtype(self.scalar_type(), "elu_plus_one");
-  const auto is_positive = at::gt(self, 0);
-  const auto negative = at::where(is_positive, at::Scalar(0), self);
-  return at::where(is_positive, at::add(self, 1), at::exp(negative));
+  return at::where(at::gt(self, 0), at::add(self, 1), at::exp(self));
 }
 
-at::Tensor elu_plus_one_backward_of_aten(const at::Tensor& grad_output, const at::Tensor& result) {
+at::Tensor elu_plus_one_backward_fallback(const at::Tensor& grad_output, const at::Tensor& result) {
   check_dtype(result.scalar_type(), "elu_plus_one_backward");
   return at::mul(grad_output, at::where(at::gt(result, 1), at::Scalar(1), result));
 }
 
+}  // namespace
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CompositeExplicitAutograd, m) {
@@ -73,6 +67,6 @@ TORCH_LIBRARY_IMPL(torch_elu, CompositeExplicitAutograd, m) {
   m.impl("elu_", &torch_elu::elu_inplace_fallback);
   m.impl("elu.out", &torch_elu::elu_out_fallback);
   m.impl("elu_backward", &torch_elu::elu_backward_fallback);
-  m.impl("elu_plus_one", &torch_elu::elu_plus_one_of_aten);
-  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_of_aten);
+  m.impl("elu_plus_one", &torch_elu::elu_plus_one_fallback);
+  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_fallback);
 }

@@ -1,11 +1,16 @@
-// Autograd's nodes of the operators, and the calls that put them into a graph: as PyTorch's
-// generator writes them for ATen's (EluBackward0 in torch/csrc/autograd/generated/Functions.h). The
+// Autograd's nodes of the operators, and the calls that put them into a graph and push tangents
+// forward: as PyTorch's generator writes them for ATen's (EluBackward0 in
+// torch/csrc/autograd/generated/Functions.h), so that transforms of torch.func take them, too. The
 // other way, torch::autograd::Function, serves any function, and for a small layer its lists, maps
 // and records of shapes take longer than the formula.
 //
 // All that the project knows of torch::autograd::Node and of compiled autograd stands here.
 #pragma once
 
+#include <ATen/ops/_fw_primal.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/clone.h>
+#include <ATen/ops/copy.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -169,23 +174,79 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
   bool saves_own_output_ = false;
 };
 
-// A node whose edges lead to the nodes of the inputs.
-template <typename Derivative, typename... Inputs>
-auto make_node(const typename Derivative::Constants& constants, const Inputs&... inputs) {
+template <typename... Inputs>
+bool has_tangent(const Inputs&... inputs) {
+  return (torch::autograd::isFwGradDefined(inputs) || ...);
+}
+
+/// Whether one of the calls below is needed: a gradient is recorded, or forward mode pushes a
+/// tangent through.
+template <typename... Inputs>
+bool is_differentiated(const Inputs&... inputs) {
+  return torch::autograd::compute_requires_grad(inputs...) || has_tangent(inputs...);
+}
+
+/// The tangent of an operator's result. Each element depends on the elements at its own place
+/// alone, so a tangent is multiplied by the derivative as a gradient would be.
+template <typename Derivative, size_t n>
+at::Tensor push_forward(const typename Derivative::Constants& constants,
+                        const std::array<at::Tensor, n>& inputs) {
+  static_assert(n == Derivative::inputs && n == Derivative::saved);
+  std::array<at::Tensor, n> primals;
+  for (size_t i = 0; i < n; ++i) {
+    primals[i] = inputs[i]._fw_primal(/*level=*/0);
+  }
+  at::Tensor tangent;
+  for (size_t i = 0; i < n; ++i) {
+    if (has_tangent(inputs[i])) {
+      std::array<bool, n> needed{};
+      needed[i] = true;
+      const auto part = Derivative::of(inputs[i]._fw_grad(/*level=*/0), primals, constants, needed);
+      tangent = tangent.defined() ? at::add(tangent, part[i]) : part[i];
+    }
+  }
+  return tangent;
+}
+
+template <typename Derivative>
+auto new_node(const typename Derivative::Constants& constants) {
   using Node = DerivativeNode<Derivative>;
 #if TORCH_ELU_TORCH_IS_AT_LEAST(13)
-  auto node = c10::make_intrusive<Node>(constants);
+  return c10::make_intrusive<Node>(constants);
 #else
-  std::shared_ptr<Node> node(new Node(constants), torch::autograd::deleteNode);
+  return std::shared_ptr<Node>(new Node(constants), torch::autograd::deleteNode);
 #endif
-  node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
+}
+
+// With edges that lead to the nodes of the inputs; null where no gradient is recorded.
+template <typename Derivative, typename... Inputs>
+auto make_node(const typename Derivative::Constants& constants, const Inputs&... inputs) {
+  decltype(new_node<Derivative>(constants)) node;
+  if (torch::autograd::compute_requires_grad(inputs...)) {
+    node = new_node<Derivative>(constants);
+    node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
+  }
   return node;
+}
+
+// Returns what creation hooks are to see: of a view that is the CopySlices of its base, not the
+// node. These calls take null, too.
+template <typename NodePointer>
+auto rebase_history(const at::Tensor& self, const NodePointer& node) {
+#if TORCH_ELU_TORCH_IS_AT_LEAST(14)
+  return torch::autograd::rebase_history(self, node);
+#else
+  torch::autograd::rebase_history(self, node);
+  return node;
+#endif
 }
 
 template <typename NodePointer>
 void fire_creation_hooks([[maybe_unused]] const NodePointer& node) {
 #if TORCH_ELU_TORCH_IS_AT_LEAST(14)
-  torch::autograd::fire_node_creation_hooks(node);
+  if (node) {
+    torch::autograd::fire_node_creation_hooks(node);
+  }
 #endif
 }
 
@@ -194,40 +255,58 @@ template <typename Derivative, typename Run, typename... Inputs>
 at::Tensor record_and_save_inputs(const typename Derivative::Constants& constants, const Run& run,
                                   const Inputs&... inputs) {
   const auto node = make_node<Derivative>(constants, inputs...);
-  node->save_inputs(inputs...);
+  if (node) {
+    node->save_inputs(inputs...);
+  }
   at::Tensor result = run();
-  torch::autograd::set_history(result, node);
+  if (node) {
+    torch::autograd::set_history(result, node);
+  }
+  if (has_tangent(inputs...)) {
+    result._set_fw_grad(push_forward<Derivative>(constants, std::array{inputs...}), /*level=*/0,
+                        /*is_inplace_op=*/false);
+  }
   fire_creation_hooks(node);
   return result;
 }
 
-/// The result of `run`, an operator of the input, with a node that saves the result.
-template <typename Derivative, typename Run>
+/// The result of `run`, an operator of the input, with a node that saves the result. `tangent`
+/// finds the result's from the result; it is called where the input has one.
+template <typename Derivative, typename Run, typename Tangent>
 at::Tensor record_and_save_result(const typename Derivative::Constants& constants, const Run& run,
-                                  const at::Tensor& input) {
+                                  const Tangent& tangent, const at::Tensor& input) {
   const auto node = make_node<Derivative>(constants, input);
   at::Tensor result = run();
-  torch::autograd::set_history(result, node);
-  node->save_own_output(result, /*is_inplace_on_view=*/false);
+  if (node) {
+    torch::autograd::set_history(result, node);
+  }
+  if (has_tangent(input)) {
+    result._set_fw_grad(tangent(result), /*level=*/0, /*is_inplace_op=*/false);
+  }
+  if (node) {
+    // With its tangent, for forward over reverse.
+    node->save_own_output(result, /*is_inplace_on_view=*/false);
+  }
   fire_creation_hooks(node);
   return result;
 }
 
-/// `run` overwrites `self`, which is what the node saves.
-template <typename Derivative, typename Run>
+/// `run` overwrites `self`, which is what the node saves. `tangent` finds the new tangent from a
+/// copy of what `self` was; it is called where `self` has one, which is overwritten, too.
+template <typename Derivative, typename Run, typename Tangent>
 void record_in_place(const typename Derivative::Constants& constants, const Run& run,
-                     at::Tensor& self) {
+                     const Tangent& tangent, at::Tensor& self) {
   const auto node = make_node<Derivative>(constants, self);
+  const auto original = has_tangent(self) ? self.clone() : at::Tensor();
   run();
-#if TORCH_ELU_TORCH_IS_AT_LEAST(14)
-  // For a view that is the CopySlices of its base; the hooks see that one alone.
-  const auto attached = torch::autograd::rebase_history(self, node);
-  node->save_own_output(self, self.is_view());
+  const auto attached = rebase_history(self, node);
+  if (original.defined()) {
+    self._fw_grad(/*level=*/0).copy_(tangent(original));
+  }
+  if (node) {
+    node->save_own_output(self, self.is_view());
+  }
   fire_creation_hooks(attached);
-#else
-  torch::autograd::rebase_history(self, node);
-  node->save_own_output(self, self.is_view());
-#endif
 }
 
 }  // namespace torch_elu

@@ -21,7 +21,7 @@ from references import (
     many_floats,
 )
 from torch import Tensor
-from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 elu_backward = torch.ops.torch_elu.elu_backward
 
@@ -186,12 +186,69 @@ def test_forward_mode_agrees_with_the_formula(
     c = SELU if function is torch_elu.selu else Coefficients()
     x = in_range(dtype, 101, -8, 4)
     tangent = torch.randn_like(x)
-    with torch.autograd.forward_ad.dual_level():
-        dual = function(torch.autograd.forward_ad.make_dual(x, tangent))
-        value, derivative = torch.autograd.forward_ad.unpack_dual(dual)
+    with forward_ad.dual_level():
+        dual = function(forward_ad.make_dual(x, tangent))
+        value, derivative = forward_ad.unpack_dual(dual)
     eps = torch.finfo(dtype).eps
     torch.testing.assert_close(value.double(), exact_value(x, c), rtol=2 * eps, atol=eps / 4)
     assert derivative is not None
     torch.testing.assert_close(
         derivative.double(), exact_slope(x, c) * tangent.double(), rtol=2 * eps, atol=eps / 4
     )
+
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "whole": lambda y: y,
+    "slice": lambda y: y[:, ::2],
+    "row of transposed": lambda y: y.t()[1],
+    "flat": lambda y: y.view(-1),
+}
+
+
+@pytest.mark.parametrize(
+    ("alpha", "requires_grad"), [(0.3, False), (0.3, True), (0.0, True), (-0.7, False)]
+)
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
+def test_in_place_the_tangent_is_overwritten_too(
+    view: Callable[[Tensor], Tensor], alpha: float, requires_grad: bool
+) -> None:
+    x, tangent = (torch.randn(4, 6, dtype=torch.float64) for _ in range(2))
+    slope = torch.ones_like(x)
+    view(slope).copy_(exact_slope(view(x), Coefficients(alpha)))
+    leaf = x.clone().requires_grad_(requires_grad)
+    with forward_ad.dual_level():
+        base = forward_ad.make_dual(leaf, tangent) * 1.0
+        before = forward_ad.unpack_dual(base).tangent
+        viewed = view(base)
+        assert torch_elu.elu(viewed, alpha, inplace=True) is viewed
+        after = forward_ad.unpack_dual(base).tangent
+        assert after is not None
+        assert before is not None
+        assert after.data_ptr() == before.data_ptr()
+        torch.testing.assert_close(after.detach(), tangent * slope)
+        of_view = forward_ad.unpack_dual(viewed).tangent
+        torch.testing.assert_close(of_view, view(after))
+        if requires_grad:  # reverse over forward: the tangent's own gradient
+            (curvature,) = torch.autograd.grad(after.sum(), leaf)
+            expected = torch.zeros_like(x)
+            view(expected).copy_(view(tangent) * exact_curvature(view(x), Coefficients(alpha)))
+            torch.testing.assert_close(curvature, expected)
+
+
+def test_a_tangent_alone_needs_no_coefficient_of_a_sign() -> None:
+    x, tangent = in_range(torch.float64, 101, -8, 4), torch.randn(101, dtype=torch.float64)
+    for keywords in ({"save": "output"}, {"inplace": True}):
+        with forward_ad.dual_level():
+            dual = torch_elu.elu(forward_ad.make_dual(x.clone(), tangent.clone()), -0.7, **keywords)
+            derivative = forward_ad.unpack_dual(dual).tangent
+        torch.testing.assert_close(derivative, tangent * exact_slope(x, Coefficients(-0.7)))
+
+
+def test_out_refuses_tangents_as_pytorchs_does() -> None:
+    for out_variant in (torch.ops.torch_elu.elu.out, torch.ops.aten.elu.out):
+        for dual_first in (True, False):
+            with forward_ad.dual_level():
+                pair = [forward_ad.make_dual(torch.ones(3), torch.ones(3)), torch.empty(3)]
+                x, out = pair if dual_first else reversed(pair)
+                with pytest.raises(NotImplementedError, match="forward AD with elu_out"):
+                    out_variant(x, out=out)

@@ -1,4 +1,4 @@
-"""torch.func: right derivatives, and our own bits where nothing differentiates."""
+"""torch.func: right derivatives, with the bits that the same calls have outside."""
 
 from __future__ import annotations
 
@@ -69,6 +69,38 @@ def test_functional_derivatives_are_those_of_the_formula(
     assert_close(vmap(grad(lambda x: function(x).sum()))(x.view(5, 1)), slope.view(5, 1))
     assert_close(grad(lambda x: vmap(function)(x).sum())(x), slope)
     assert_close(vmap(lambda t: jvp(function, (x,), (t,))[1])(torch.eye(5).double()), slope.diag())
+
+
+@parametrize_functions
+def test_values_gradients_and_tangents_have_the_bits_of_the_operators(
+    function: Callable[[Tensor], Tensor], c: Coefficients
+) -> None:
+    dense = in_range(torch.float32, 10_000, -20, 2)
+    for x in (dense, torch.stack([dense, dense], dim=1)[:, 0]):
+        tangent = torch.randn_like(x)
+        value = function(x)
+        leaf = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(leaf), leaf, tangent)
+        pushed = torch.ops.torch_elu.elu_backward(tangent, *c, False, x)
+
+        result, pull = vjp(function, x)
+        assert_same_bits(result, value)
+        assert_same_bits(pull(tangent)[0], gradient)
+        result, derivative = jvp(function, (x,), (tangent,))
+        assert_same_bits(result, value)
+        assert_same_bits(derivative, pushed)
+        rows = x.view(100, 100), tangent.view(100, 100)
+        assert_same_bits(vmap(lambda x, t: vjp(function, x)[1](t)[0])(*rows).view(-1), gradient)
+        assert_same_bits(vmap(lambda x, t: jvp(function, (x,), (t,))[1])(*rows).view(-1), pushed)
+
+
+def test_in_place_on_what_a_transform_does_not_own_is_an_error_as_for_pytorch() -> None:
+    captured = inputs(5)
+    for activation in (torch_elu.elu, F.elu):
+        before = captured.clone()
+        with pytest.raises(RuntimeError, match="mutate a captured Tensor"):
+            grad(lambda x: (activation(captured, inplace=True) * x).sum())(inputs(5))  # noqa: B023
+        assert_same_bits(captured, before)
 
 
 def test_linearize_takes_the_derivative_once() -> None:

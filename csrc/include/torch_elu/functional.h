@@ -40,9 +40,9 @@ TORCH_ELU_API at::Tensor& elu_out(at::Tensor& out, const at::Tensor& self,
                                   const at::Scalar& input_scale = 1);
 
 /// grad_output * f'(x), from x itself (`is_result` false) or from f(x), which tells the slope only
-/// where alpha, scale and input_scale are >= 0: `c10::Error` where one is not. (Under transforms of
-/// `torch.func` and on devices without a kernel here PyTorch computes, and refuses a negative alpha
-/// alone.) Differentiable in both tensors.
+/// where alpha, scale and input_scale are >= 0: `c10::Error` where one is not. (On devices without
+/// a kernel here PyTorch computes, and refuses a negative alpha alone.) Differentiable in both
+/// tensors.
 TORCH_ELU_API at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
                                       const at::Scalar& scale, const at::Scalar& input_scale,
                                       bool is_result, const at::Tensor& self_or_result);
@@ -63,9 +63,7 @@ TORCH_ELU_API at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha = 1);
 ///
 /// Unlike that sum it does not round to 0 from -17.4 (float32) or -6.3 (bfloat16) on, but is
 /// positive for as long as exp(x) is. For backward the result is saved, which is the slope where it
-/// is below
-/// 1. Where transforms of `torch.func` or forward mode differentiate it, and on devices without a
-/// kernel of this library, PyTorch's own operators compute it.
+/// is below 1. On devices without a kernel of this library PyTorch's own operators compute it.
 TORCH_ELU_API at::Tensor elu_plus_one(const at::Tensor& self);
 
 /// grad_output * f'(x), from result = f(x): grad_output * min(result, 1). Differentiable in both.
