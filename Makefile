@@ -39,6 +39,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 BUILD := build
 # The tools of .venv come first: cmake and ninja need not be on the machine.
+OUTER_PATH := $(PATH)
 export PATH := $(BIN):$(PATH)
 
 SOURCES := $(shell find csrc cmake python/torch_elu -type f \
@@ -111,9 +112,11 @@ wheel: build
 	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(BUILD)/wheel .
 	$(BIN)/python tools/check_wheel.py $(BUILD)/wheel/*.whl
 
-# With the PyTorch at hand, in .venv or beside $(PYTHON), and without a network: it sets up nothing.
+# With the PyTorch at hand, in .venv, else beside python3, and without a network: it sets up nothing. A PYTHON that
+# was given is in its environment.
+gpu: export PATH := $(OUTER_PATH)
 gpu:
-	PYTHON=$(PYTHON) tools/gpu.sh
+	tools/gpu.sh
 
 exhaustive: build
 	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one go and without a network: build, tests, sanitizers, bits, benchmark.
-#   make gpu        with .venv's Python where that has PyTorch, else with $PYTHON (python3)
+#   make gpu                with .venv's Python where that has PyTorch, else with python3
+#   make gpu PYTHON=...     with that one
 # Prints what passed, what failed and what did not run; exits with 1 where something failed. docs/gpu/README.md
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -10,9 +11,12 @@ site=$out/site
 logs=$out/logs
 steps=$out/steps.txt
 
-python=${PYTHON:-python3}
-if [[ -x .venv/bin/python ]] && .venv/bin/python -c 'import torch' 2>/dev/null; then
-  python=$PWD/.venv/bin/python
+python=${PYTHON:-}
+if [[ -z $python ]]; then
+  python=python3
+  if [[ -x .venv/bin/python ]] && .venv/bin/python -c 'import torch' 2>/dev/null; then
+    python=$PWD/.venv/bin/python
+  fi
 fi
 if ! "$python" -c 'import torch' 2>/dev/null; then
   echo "gpu: $python has no PyTorch. Install one of 2.11 to 2.15, or run make gpu PYTHON=..." >&2
@@ -52,6 +56,8 @@ missing_modules() {
   "$python" -c 'import importlib.util as u, sys; print(*[m for m in sys.argv[1:] if u.find_spec(m) is None])' "$@"
 }
 have() { command -v "$1" >/dev/null; }
+# What hangs is a failure like another: the report and the exit status are still to come.
+limit() { timeout --kill-after 10 "$@"; }
 
 "$python" -c 'import torch; print(f"GPU: {torch.cuda.get_device_name()}, PyTorch {torch.__version__}")'
 missing=$(missing_modules pytest mpmath hypothesis numpy matplotlib)
@@ -66,21 +72,22 @@ build() {
     cmake -S . -B "$out/package" "${generator[@]}" "-DCMAKE_INSTALL_PREFIX=$site/torch_elu" \
       "-DTorchELU_TORCH_ROOT=$torch" "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" \
       -DTORCH_ELU_PYTHON=ON -DTORCH_ELU_CUDA=1 &&
-    cmake --build "$out/package" && cmake --install "$out/package"
+    limit 480 cmake --build "$out/package" && cmake --install "$out/package"
 }
 TORCH_CUDA_ARCH_LIST=${TORCH_CUDA_ARCH_LIST:-$("$python" -c 'import torch; print("%d.%d+PTX" % torch.cuda.get_device_capability())')}
 export TORCH_CUDA_ARCH_LIST
 CMAKE_BUILD_PARALLEL_LEVEL=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL
-for tool in cmake nvcc; do
-  have $tool || export PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:$("$python" -c 'import sysconfig; print(sysconfig.get_path("scripts"))')"
-done
+# The cmake and ninja of that Python come first.
+PATH=$("$python" -c 'import sysconfig; print(sysconfig.get_path("scripts"))'):$PATH
+have nvcc || PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin
+export PATH
 step build build
 if grep -q '^build.*FAILED' "$steps"; then
   echo "gpu: without a build nothing else can run" >&2
   exit 1
 fi
-export PYTHONPATH=$site
+export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 "$python" -m torch_elu
 
 # ctest and the sanitizers need little of the GPU: they run beside pytest and the comparison of bits.
@@ -90,8 +97,8 @@ test_in_cpp() {
   libraries=$("$python" -c 'import glob, torch; root = torch.__path__[0]; print(root + "/lib", *glob.glob(root + "/../nvidia/*/lib"), sep=":")')
   cmake -S tests -B "$out/tests" "-DCMAKE_PREFIX_PATH=$prefix" \
     "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" &&
-    cmake --build "$out/tests" &&
-    LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ctest --test-dir "$out/tests" --output-on-failure -j "$(nproc)"
+    limit 480 cmake --build "$out/tests" &&
+    LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} limit 480 ctest --test-dir "$out/tests" --output-on-failure -j "$(nproc)"
 }
 has_googletest() {
   mkdir -p "$out/googletest" &&
@@ -108,7 +115,7 @@ sanitizers() {
     only=(--kernel-regex kns=torch_elu)
   fi
   for tool in memcheck racecheck initcheck synccheck; do
-    step "compute-sanitizer $tool" timeout 240 compute-sanitizer --tool $tool --error-exitcode 9 "${only[@]}" \
+    step "compute-sanitizer $tool" limit 240 compute-sanitizer --tool $tool --error-exitcode 9 "${only[@]}" \
       "$python" tests/python/cuda_memory.py &
   done
   wait
@@ -126,20 +133,23 @@ fi
 if [[ " $missing " == *" pytest "* || " $missing " == *" numpy "* ]]; then
   did_not_run pytest "missing:$(grep -Eo ' (pytest|numpy)' <<<" $missing" | tr -d '\n')"
 else
-  for module in mpmath hypothesis; do
-    [[ " $missing " != *" $module "* ]] || did_not_run "pytest of test_cuda.py" "$module is missing"
-  done
+  tests=(tests/python/test_{cuda_code,cuda_runtime}.py)
+  if [[ " $missing " == *" mpmath "* || " $missing " == *" hypothesis "* ]]; then
+    did_not_run "pytest of the rest" "missing:$(grep -Eo ' (mpmath|hypothesis)' <<<" $missing" | tr -d '\n')"
+  else
+    tests+=(tests/python/test_{cuda,export,inductor,unusual_tensors}.py)
+  fi
   in_parallel=()
   [[ -n $(missing_modules xdist) ]] || in_parallel=(--numprocesses 4 --dist loadfile)
-  step pytest "$python" -m pytest "${in_parallel[@]}" -k cuda tests/python/test_{cuda,cuda_code,cuda_runtime,export,inductor,unusual_tensors}.py
+  step pytest limit 480 "$python" -m pytest "${in_parallel[@]}" -k cuda "${tests[@]}"
   grep -h '^SKIPPED' "$logs/pytest.log"
 fi
-step "bits of GPU and CPU" "$python" tests/python/cuda_bits.py
+step "bits of GPU and CPU" limit 240 "$python" tests/python/cuda_bits.py
 tail -n 1 "$logs/bits-of-GPU-and-CPU.log"
 wait
 
 [[ " $missing " != *" matplotlib "* ]] || did_not_run picture "matplotlib is missing"
-step benchmark "$python" -m benchmarks.gpu --output "$out" --steps "$steps"
+step benchmark limit 480 "$python" -m benchmarks.gpu --output "$out" --steps "$steps"
 sed -n '/^GPU:/,$p' "$logs/benchmark.log"
 
 echo

@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, F
       loaded[i][input] = Access::load(operands.in[input] + accesses.first + i * accesses.step);
     }
   }
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1100
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ > 1000
   __syncwarp();  // where the compiler would else put a load behind the arithmetic of another
 #endif
 #pragma unroll

@@ -12,9 +12,11 @@
 
 namespace torch_elu::cuda {
 
-// The widest access that the architecture has.
+// The widest access that the architecture has and that nvcc can write: CUDA 12.8 knows 10.0 and
+// 12.0, and only 12.9 their accesses of 32 bytes.
 #if !defined(TORCH_ELU_ACCESS_BYTES)
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000 && \
+    (__CUDACC_VER_MAJOR__ > 12 || __CUDACC_VER_MINOR__ >= 9)
 #define TORCH_ELU_ACCESS_BYTES 32
 #else
 #define TORCH_ELU_ACCESS_BYTES 16

@@ -18,16 +18,21 @@ ops = torch.ops.torch_elu
 
 def test_kernels_run_on_the_current_stream() -> None:
     x = torch.zeros(1000, device="cuda")
-    late = torch.full_like(x, -1.0)
+    late, ones = torch.full_like(x, -1.0), torch.ones_like(x)
+
+    def calls() -> tuple[torch.Tensor, ...]:
+        return ops.elu(x), ops.elu_backward(ones, 1, 1, 1, False, x), ops.elu(x[::2])
+
+    calls()  # a kernel is loaded when it first runs, and that waits for the GPU
     torch.cuda.synchronize()
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         torch.cuda._sleep(50_000_000)
         x.copy_(late)
+        copied = stream.record_event()
         # On another stream these would run now, and see zeros.
-        y = ops.elu(x)
-        grad = ops.elu_backward(torch.ones_like(x), 1, 1, 1, False, x)
-        strided = ops.elu(x[::2])
+        y, grad, strided = calls()
+        assert not copied.query(), "a call waited until the GPU was done"
     stream.synchronize()
     assert bool((y < -0.6).all())
     assert bool((grad < 0.4).all())
