@@ -87,14 +87,23 @@ def sound(seconds: float) -> Tensor:
     return noisy.view(1, 1, -1)
 
 
-def stream(encoder: nn.Module, samples: Tensor, frames: int, name: str) -> tuple[Tensor, float]:
-    """Encodes chunk by chunk, as they come from a microphone; the result, and seconds it took."""
-    forget(encoder)
-    columns = []
-    start = time.perf_counter()
-    for chunk in tqdm(samples.split(frames * FRAME, dim=2), unit="chunk", desc=name):
-        columns.append(encoder(chunk))
-    return torch.cat(columns, dim=2), time.perf_counter() - start
+def stream(
+    encoders: dict[str, nn.Module], samples: Tensor, frames: int
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Encodes chunk by chunk, as they come from a microphone; the results, and seconds they took.
+
+    Each chunk goes to the encoders in turn, so that what else the machine does slows all of them.
+    """
+    columns: dict[str, list[Tensor]] = {name: [] for name in encoders}
+    took = dict.fromkeys(encoders, 0.0)
+    for encoder in encoders.values():
+        forget(encoder)
+    for chunk in tqdm(samples.split(frames * FRAME, dim=2), unit="chunk"):
+        for name, encoder in encoders.items():
+            start = time.perf_counter()
+            columns[name].append(encoder(chunk))
+            took[name] += time.perf_counter() - start
+    return {name: torch.cat(of_one, dim=2) for name, of_one in columns.items()}, took
 
 
 @torch.no_grad()
@@ -111,15 +120,13 @@ def main() -> None:
 
     torch.manual_seed(0)
     samples = sound(seconds)
-    encoders = {"torch_elu": seanet(), "PyTorch": seanet(nn.ELU)}
+    encoders: dict[str, nn.Module] = {"torch_elu": seanet(), "PyTorch": seanet(nn.ELU)}
     encoders["PyTorch"].load_state_dict(encoders["torch_elu"].state_dict())
-    results = {}
-    for name, encoder in encoders.items():
-        at_once = encoder(samples)
-        streamed, took = stream(encoder, samples, arguments.frames, name)
-        torch.testing.assert_close(streamed, at_once, rtol=1e-3, atol=1e-4)
-        results[name] = streamed
-        print(f"{name}: {seconds / took:.1f} x as fast as the sound plays")
+    at_once = {name: encoder(samples) for name, encoder in encoders.items()}
+    results, took = stream(encoders, samples, arguments.frames)
+    for name, streamed in results.items():
+        torch.testing.assert_close(streamed, at_once[name], rtol=1e-3, atol=1e-4)
+        print(f"{name}: {seconds / took[name]:.1f} x as fast as the sound plays")
     torch.testing.assert_close(*results.values(), rtol=1e-3, atol=1e-4)
     print(f"{tuple(samples.shape)} became {tuple(results['torch_elu'].shape)}, at once as streamed")
 
