@@ -5,6 +5,7 @@
 # Input:   TorchELU_TORCH_ROOT        the folder with include/ and lib/; else searched in CMAKE_PREFIX_PATH, where
 #                                     `python -c "import torch; print(torch.utils.cmake_prefix_path)"` may stand.
 #          TorchELU_BUILT_WITH_TORCH  the version that the library was built with, if there is one
+#          TorchELU_BUILT_WITH_CUDA   the CUDA toolkit that it was built with, empty without
 # Targets: TorchELU::torch, TorchELU::torch_python, TorchELU::torch_cuda (the last two where they exist)
 # Output:  TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown), or else
 #          TorchELU_TORCH_PROBLEM, and no targets
@@ -36,6 +37,12 @@ string(REGEX MATCH "^[0-9]+\\.[0-9]+" _found_minor "${TorchELU_TORCH_VERSION}")
 if(TorchELU_BUILT_WITH_TORCH AND NOT _built_minor STREQUAL _found_minor)
   set(TorchELU_TORCH_PROBLEM
       "This torch_elu was built for PyTorch ${_built_minor}, but PyTorch ${TorchELU_TORCH_VERSION} was found in ${_torch_root}. Build torch_elu against that one: pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
+  return()
+endif()
+
+if(TorchELU_BUILT_WITH_CUDA AND NOT EXISTS "${_torch_root}/lib/libtorch_cuda.so")
+  set(TorchELU_TORCH_PROBLEM
+      "This torch_elu was built with CUDA kernels, but the PyTorch in ${_torch_root} is built without CUDA. Take one with CUDA ${TorchELU_BUILT_WITH_CUDA}, or build torch_elu against that one: pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
   return()
 endif()
 

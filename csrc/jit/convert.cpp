@@ -161,7 +161,8 @@ class Converter {
         constant->node()->destroy();
       }
     }
-    jit::inlineCallTo(&call, callee);
+    // As it was written: by default its graph comes as optimised for what autocast is set to now.
+    jit::inlineCallTo(&call, callee, callee->graph().get());
   }
 
   int64_t replace(jit::Block& block) {
@@ -179,7 +180,7 @@ class Converter {
           const jit::WithInsertPoint before(node);
           node->addInput(node->owningGraph()->insertConstant(save_output_));
         }
-        jit::inlineCallTo(node, replacement);
+        jit::inlineCallTo(node, replacement, replacement->graph().get());
         ++count;
       }
     }

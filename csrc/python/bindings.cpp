@@ -136,7 +136,9 @@ PyMODINIT_FUNC PyInit__C() {  // NOLINT(bugprone-reserved-identifier): the name 
     return nullptr;
   }
   auto python = pybind11::reinterpret_borrow<pybind11::module_>(object);
-  pybind11::class_<torch_elu::OverrideAten>(python, "OverrideAten").def(pybind11::init<>());
+  // An extension of somebody else's may have a class for it, too.
+  pybind11::class_<torch_elu::OverrideAten>(python, "OverrideAten", pybind11::module_local())
+      .def(pybind11::init<>());
   python.def("convert_script", &convert_script);
   return object;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -41,7 +42,8 @@ def convert(model: Model, *, save: str | None = None) -> Model:
     In TorchScript models (scripted, traced, frozen, loaded), be they ``model`` or a part of it, the
     operators ``aten::elu``, ``elu_``, ``selu``, ``selu_``, ``celu`` and ``celu_`` are replaced,
     those of functions too. Such a model gets new code over the same parameters; submodules of it
-    that were taken out before keep the old code.
+    that were taken out before keep the old code. A submodule alone is refused, for the model would
+    keep the old one: convert the model, or a copy of the submodule.
 
     Args:
         model: A module, possibly an activation itself.
@@ -59,7 +61,7 @@ def convert(model: Model, *, save: str | None = None) -> Model:
 
     Raises:
         TypeError: if ``model`` is no module.
-        ValueError: if ``save`` is something else.
+        ValueError: if ``save`` is something else, or ``model`` a submodule of a TorchScript model.
 
     An error leaves the whole model as it was.
 
@@ -137,6 +139,21 @@ def _plan_module(module: nn.Module, save_output: bool) -> Change:
     return change
 
 
+def _is_part_of_script(module: torch.jit.ScriptModule) -> bool:
+    # It knows nothing of the module that holds it. That one keeps the Python objects of its
+    # submodules in a dictionary of this name.
+    def holds(owner: object, submodules: dict[str, object]) -> bool:
+        attributes = owner if isinstance(owner, dict) else getattr(owner, "__dict__", {})
+        return attributes.get("_python_modules") is submodules
+
+    return any(
+        holds(owner, submodules)
+        for submodules in gc.get_referrers(module)
+        if isinstance(submodules, dict)
+        for owner in gc.get_referrers(submodules)
+    )
+
+
 def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change:
     # PyTorch has no public way to exchange the code of a ScriptModule: this is the one that its own
     # quantization takes.
@@ -149,6 +166,12 @@ def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change:
     converted, count = _C.convert_script(script._c, save_output)
     if count == 0:
         return _no_change
+    if _is_part_of_script(module):
+        raise ValueError(
+            "torch_elu.convert expected a whole TorchScript model, but got a submodule of one, "
+            "which would keep the old code. Convert that model, or a copy of the submodule: "
+            "copy.deepcopy."
+        )
 
     def change() -> int:
         script._reconstruct(converted)

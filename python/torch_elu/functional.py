@@ -142,7 +142,7 @@ def elu_plus_one(input: Tensor) -> Tensor:
 
     It is computed in this form, with an error below one ulp, and is positive for as long as
     :math:`e^x` is: down to -103.9 in float32, -92.5 in bfloat16, -17.3 in float16, -745.1 in
-    float64. The sum ``elu(x) + 1`` rounds to 0 from -17.4 (float32), -6.3 (bfloat16), -8.4
+    float64. The sum ``elu(x) + 1`` rounds to 0 from about -17 (float32), -6.3 (bfloat16), -8.4
     (float16) or -37.5 (float64) on, and has lost digits long before.
 
     Args:

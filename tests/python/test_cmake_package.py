@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch_elu
+from torch_elu._build_info import cuda_version
 
 INSTALLED = Path(torch_elu.__file__).parent
 TORCH = Path(torch.__path__[0]).resolve()
@@ -106,6 +107,30 @@ def test_a_static_library_in_between_loses_neither_the_library_nor_nvidias(
         assert f"{library.resolve()}\n" in loaded
 
 
+NOTHING_BUT_THE_LIBRARY = """
+find_package(TorchELU REQUIRED)
+add_executable(app app.cpp)
+target_link_libraries(app PRIVATE TorchELU::torch_elu)
+"""
+
+
+def test_an_app_starts_where_pytorch_does_not_lie_beside_the_package(
+    tmp_path: Path, package: Path
+) -> None:
+    (package / "lib").unlink()
+    shutil.copytree(INSTALLED / "lib", package / "lib")  # its run path leads nowhere from there
+    (tmp_path / "app.cpp").write_text(
+        "#include <torch_elu/torch_elu.h>\n"
+        "int main() { return torch_elu::elu(torch::zeros(1)).item<float>() != 0; }\n"
+    )
+    cmake(
+        *project(tmp_path, NOTHING_BUT_THE_LIBRARY), prefix_path(package / "share" / "cmake", TORCH)
+    )
+    cmake("--build", tmp_path / "build")
+    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    subprocess.run([tmp_path / "build" / "app"], env=environment, check=True)
+
+
 TWICE = """
 find_package(TorchELU QUIET)
 message(STATUS "found at first: ${TorchELU_FOUND}")
@@ -149,6 +174,18 @@ def test_a_pytorch_that_was_given_is_kept(tmp_path: Path, package: Path, other_t
     cmake(*app)
     cmake(*app, f"-DTorchELU_TORCH_ROOT={other_torch}", succeeds=False)
     cmake(*app, succeeds=False)
+
+
+@pytest.mark.skipif(not cuda_version, reason="this build has no CUDA kernels")
+def test_a_pytorch_without_cuda_is_refused_by_a_package_with(tmp_path: Path, package: Path) -> None:
+    without_cuda = tmp_path / "cpu" / "torch"
+    (without_cuda / "lib").mkdir(parents=True)
+    (without_cuda / "include").symlink_to(TORCH / "include")
+    app = project(tmp_path, "find_package(TorchELU REQUIRED)\n")
+    prefix = prefix_path(package / "share" / "cmake", without_cuda)
+    output = cmake(*app, prefix, succeeds=False)
+    assert f"but the PyTorch in {without_cuda} is built without CUDA" in output
+    assert f"Take one with CUDA {cuda_version}, or build" in output
 
 
 def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:

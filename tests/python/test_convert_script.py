@@ -233,6 +233,76 @@ def test_pytorch_without_the_way_to_exchange_code_is_named(monkeypatch: pytest.M
         torch_elu.convert(scripted)
 
 
+SCRIPTED: dict[str, Callable[[nn.Module], torch.jit.ScriptModule]] = {
+    "scripted": torch.jit.script,
+    "traced": lambda model: torch.jit.trace(model, torch.ones(2, 1)),
+    "loaded": lambda model: saved_and_loaded(torch.jit.script(model)),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTED.values(), ids=SCRIPTED.keys())
+def test_a_submodule_alone_is_refused_and_a_copy_of_it_is_not(
+    script: Callable[[nn.Module], torch.jit.ScriptModule],
+) -> None:
+    inner = nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 4), nn.ELU(0.3)).eval()
+    whole = script(nn.Sequential(inner, nn.Linear(4, 2)).eval())
+    part = getattr(whole, "0")
+    for holder in (part, nn.Sequential(part)):
+        with pytest.raises(ValueError, match=r"got a submodule of one.*copy\.deepcopy"):
+            torch_elu.convert(holder)
+    assert "torch_elu::elu" not in operators(whole)
+    copied = copy.deepcopy(part)
+    torch_elu.convert(nn.Sequential(copied))
+    assert set(operators(copied)) == {"torch_elu::elu"}
+    torch_elu.convert(whole)
+    assert set(operators(whole)) == {"torch_elu::elu"}
+
+
+def block(x: Tensor) -> Tensor:
+    return F.elu(torch.mm(x, x.t()))
+
+
+@torch.jit.script
+class Method:
+    def __init__(self) -> None:
+        pass
+
+    def run(self, x: Tensor) -> Tensor:
+        return block(x)
+
+
+def method(x: Tensor) -> Tensor:
+    return Method().run(x)
+
+
+def without_autocast(x: Tensor) -> Tensor:
+    with torch.autocast("cpu", enabled=False):
+        y = block(x)
+    return y
+
+
+@pytest.mark.parametrize(
+    "function",
+    [block, method, without_autocast],
+    ids=lambda function: function.__name__,
+)
+def test_a_conversion_under_autocast_does_not_keep_its_dtype(
+    function: Callable[[Tensor], Tensor],
+) -> None:
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function(x)
+
+    pytorchs, model = torch.jit.script(Model()), torch.jit.script(Model())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch_elu.convert(model)
+    assert operators(model) == ["torch_elu::elu"]
+    x = torch.randn(3, 4)
+    assert_same_bits(model(x), torch_elu.elu(x @ x.t()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model(x).dtype == pytorchs(x).dtype
+
+
 # Arguments
 
 

@@ -61,7 +61,7 @@ TORCH_ELU_API at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha = 1);
 ///     f(x) = x + 1     for x >  0
 ///     f(x) = exp(x)    for x <= 0
 ///
-/// Unlike that sum it does not round to 0 from -17.4 (float32) or -6.3 (bfloat16) on, but is
+/// Unlike that sum it does not round to 0 from about -17 (float32) or -6.3 (bfloat16) on, but is
 /// positive for as long as exp(x) is. For backward the result is saved, which is the slope where it
 /// is below 1. On devices without a kernel of this library PyTorch's own operators compute it.
 TORCH_ELU_API at::Tensor elu_plus_one(const at::Tensor& self);
