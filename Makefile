@@ -51,6 +51,8 @@ TORCH_STAMP := $(VENV)/.torch-$(CHOICE)
 TOOLS_STAMP := $(VENV)/.tools-$(CHOICE)
 BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '$(TORCH_CUDA_ARCH_LIST)' | tr ' ;' '__')
 
+CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+
 .PHONY: build demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
@@ -81,7 +83,7 @@ pytest: build
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 ctest: build
-	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+	$(CONFIGURE_TESTS)
 	cmake --build $(BUILD)/tests
 	ctest --test-dir $(BUILD)/tests --output-on-failure
 
@@ -119,7 +121,7 @@ gpu:
 	tools/gpu.sh
 
 exhaustive: build
-	cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
+	$(CONFIGURE_TESTS)
 	cmake --build $(BUILD)/tests --target exhaustive
 	$(BUILD)/tests/exhaustive
 

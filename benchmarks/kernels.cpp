@@ -1,5 +1,6 @@
-// The bare kernels, one thread, against memcpy: --benchmark_filter=avx2/float32 and so on.
-#include "../csrc/cpu/kernels.h"
+// The bare kernels, one thread, against memcpy: --benchmark_filter=avx2/float32 and so on. Built
+// with the C++ tests, where Google Benchmark is installed.
+#include "cpu/kernels.h"
 
 #include <benchmark/benchmark.h>
 
@@ -7,24 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "../tests/cpp/reference.h"
+
 namespace torch_elu::cpu {
 namespace {
 
-std::vector<const KernelTable*> kernel_tables() {
-  std::vector<const KernelTable*> tables{&kernels_baseline};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    tables.push_back(&kernels_avx2);
-  }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    tables.push_back(&kernels_avx512);
-  }
-#endif
-  return tables;
-}
-
-// 0.01 apart in [-3, 3], by way of the forward kernel's linear side, which knows every type.
+// Of both signs: 0.01 apart in [-3, 3], for the halves some powers of two around 1.
 template <typename T>
 std::vector<T> inputs(std::size_t n);
 
@@ -129,7 +118,7 @@ void add(const std::string& table, const std::string& type, const Kernels<T>& ke
 }  // namespace torch_elu::cpu
 
 int main(int count, char** arguments) {
-  for (const auto* table : torch_elu::cpu::kernel_tables()) {
+  for (const auto* table : torch_elu::reference::kernel_tables()) {
     torch_elu::cpu::add(table->name, "float32", table->float32);
     torch_elu::cpu::add(table->name, "float16", table->float16);
     torch_elu::cpu::add(table->name, "bfloat16", table->bfloat16);

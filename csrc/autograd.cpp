@@ -173,6 +173,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
 at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale,
                              at::Tensor& out) {
+  // Nothing is written into a given tensor in forward mode: ATen's error says so.
   if (is_strided_nested(self) || is_strided_nested(out) || has_tangent(self, out)) {
     return at::elu_out(out, self, alpha, scale, input_scale);
   }

@@ -30,9 +30,9 @@ struct Constants<float> {
   static constexpr bool r_is_rounded_last = false;
   static constexpr bool subtracts_by_fma = false;
 
-  // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: behind, every result is
-  // an end, even of the smallest alpha * input_scale, 2^-2148, since coefficients are doubles here
-  // too.
+  // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: beyond, every result
+  // has reached its limit, even with the smallest alpha * input_scale, 2^-2148, for coefficients
+  // come as doubles.
   static constexpr float extreme_saturates = 1600;
   static constexpr float straight = 0x1p-30f;  // expm1(x) = x to the last bit but one
   static constexpr float log2e = 0x1.715476p0f;

@@ -7,10 +7,7 @@
 // All that the project knows of torch::autograd::Node and of compiled autograd stands here.
 #pragma once
 
-#include <ATen/ops/_fw_primal.h>
 #include <ATen/ops/add.h>
-#include <ATen/ops/clone.h>
-#include <ATen/ops/copy.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>

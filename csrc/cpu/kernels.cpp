@@ -1,7 +1,7 @@
 // Compiled once for each instruction set; TORCH_ELU_SIMD says which: baseline, avx2 or avx512.
-// It includes nothing that another file may share as an inline function: the linker keeps one copy
-// of those, and that could be the one that needs AVX-512. So everything here is local or always
-// inlined.
+// It calls nothing that another file may share as an inline function (the constructor of
+// Coefficients is one): the linker keeps one copy of those, and that could be the one that needs
+// AVX-512. What it calls is local or always inlined.
 #include "kernels.h"
 
 #include "../functions.h"

@@ -25,10 +25,10 @@ constexpr int kThreadsOfMultiprocessor = 1536;
 constexpr int kThreadsOfMultiprocessor = 2048;
 #endif
 
-// Blocks that a multiprocessor is to hold at once, which bounds the registers of each thread: all
-// that there can be (32 registers, where that is 2,048 threads), fewer for accesses of 32 bytes and
-// where an architecture has these, or the compiler spilled some or kept a load for later, one for
-// the long function of extreme.h.
+// Blocks that a multiprocessor is to hold at once; this bounds the registers of a thread. All that
+// there can be (32 registers, where that is 2,048 threads). Fewer where an architecture has
+// accesses of 32 bytes, and for operands aligned to them: the compiler spilled registers or delayed
+// a load. One for the long function of extreme.h.
 template <int alignment, int inputs, typename Function>
 constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;

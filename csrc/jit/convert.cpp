@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "../selu.h"
 #include "copy_module.h"
 
 namespace torch_elu {
@@ -30,10 +31,10 @@ def elu_(self: Tensor, alpha: number, scale: number, input_scale: number, save_o
     return torch_elu.elu_(self, alpha, scale, input_scale)
 
 def selu(self: Tensor, save_output: bool):
-    return torch_elu.elu(self, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946)
+    return torch_elu.elu(self, selu_alpha, selu_scale)
 
 def selu_(self: Tensor, save_output: bool):
-    return torch_elu.elu_(self, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946)
+    return torch_elu.elu_(self, selu_alpha, selu_scale)
 
 def celu(self: Tensor, alpha: number, save_output: bool):
     if alpha == 0:
@@ -49,10 +50,14 @@ def celu_(self: Tensor, alpha: number, save_output: bool):
 // The names in there that TorchScript does not know of itself.
 struct Names : jit::Resolver {
   std::shared_ptr<jit::SugaredValue> resolveValue(const std::string& name,
-                                                  jit::GraphFunction& /*function*/,
+                                                  jit::GraphFunction& function,
                                                   const jit::SourceRange& /*range*/) override {
     if (name == "torch_elu") {
       return std::make_shared<jit::BuiltinModule>("torch_elu");
+    }
+    if (name == "selu_alpha" || name == "selu_scale") {
+      const double value = name == "selu_alpha" ? kSeluAlpha : kSeluScale;
+      return std::make_shared<jit::SimpleValue>(function.graph()->insertConstant(value));
     }
     return name == "RuntimeError" ? std::make_shared<jit::ExceptionValue>("RuntimeError") : nullptr;
   }

@@ -14,8 +14,8 @@ from . import _C, _library  # noqa: F401  (loading the library registers the ope
 
 # Called eagerly, a function goes straight into C++, which takes half the time of torch.ops.
 # TorchDynamo cannot see through that: for it the same function stands below once more, made of the
-# operators alone. It has its own way to a subclass's __torch_function__; but the graphs of PyTorch
-# 2.11 run no operator on a subclass, so there the graph breaks before the call.
+# operators alone. It has its own way to a subclass's __torch_function__; but before PyTorch 2.15
+# graphs run no operator on a subclass (seen in 2.11), so there the graph breaks before the call.
 _SUBCLASSES_COMPILE = torch.__version__ >= "2.15"
 
 
@@ -218,7 +218,7 @@ def _elu_of_operators(
 
 
 def _selu_of_operators(input: Tensor, inplace: bool = False) -> Tensor:
-    # As in ops.cpp: TorchScript takes no constants from outside of a function.
+    # As in selu.h: TorchScript takes no constants from outside of a function.
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     if inplace:
         return torch.ops.torch_elu.elu_(input, alpha, scale)
@@ -229,7 +229,7 @@ def _celu_of_operators(
     input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
 ) -> Tensor:
     save_output = _saves_output(save)
-    # Where only data will tell alpha, the quotient fails in its time.
+    # An alpha that only data will tell is not compared: 1 / alpha then fails when it runs.
     is_zero = alpha == 0 if torch.jit.is_scripting() else _is_known_to_be_zero(alpha)  # type: ignore[attr-defined]
     if is_zero:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")

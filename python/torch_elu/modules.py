@@ -20,6 +20,11 @@ class ELU(nn.ELU):
 
     Shape: any; the output has the same.
 
+    Raises:
+        ValueError: if ``save`` is something else.
+
+    :func:`torch_elu.elu` has the dtypes and devices, the other errors, what is saved, the source.
+
     >>> import torch, torch_elu
     >>> torch_elu.ELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))
     tensor([-0.3161,  2.0000])
@@ -49,10 +54,14 @@ class SELU(nn.SELU):
 
     .. math:: \text{SELU}(x) = scale \cdot (\max(0, x) + \min(0, \alpha \cdot (e^x - 1)))
 
+    with :math:`\alpha = 1.67326...` and :math:`scale = 1.05070...`.
+
     Args:
         inplace: Overwrite the input with the result. Default: ``False``
 
     Shape: any; the output has the same.
+
+    :func:`torch_elu.selu` has the dtypes and devices, the errors, what is saved, the source.
 
     >>> import torch, torch_elu
     >>> torch_elu.SELU()(torch.tensor([-1.0, 2.0]))
@@ -76,6 +85,11 @@ class CELU(nn.CELU):
             Default: ``"input"``
 
     Shape: any; the output has the same.
+
+    Raises:
+        ValueError: if ``save`` is something else.
+
+    :func:`torch_elu.celu` has the dtypes and devices, the other errors, what is saved, the source.
 
     >>> import torch, torch_elu
     >>> torch_elu.CELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))

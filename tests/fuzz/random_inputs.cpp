@@ -1,6 +1,6 @@
 // Runs a fuzzer on so many random inputs, the same each time, without libFuzzer: for compilers that
 // have none.
-//   operator_fuzz_test 20000
+//   operator_fuzzer 20000
 
 #include <array>
 #include <cstdint>

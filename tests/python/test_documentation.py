@@ -121,9 +121,12 @@ RUN_ELSEWHERE = {
     "pip install cmake ninja 'setuptools>=77'": None,
     "pip install --no-build-isolation .": ("test_packaging.py", '"--no-build-isolation"'),
     "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
-    "print(torch_elu.cmake_prefix_path)')\"": ("test_readme_app.py", "CMAKE_PREFIX_PATH"),
-    "cmake --build build": ("test_readme_app.py", "--build"),
-    "build/app": ("test_readme_app.py", "app"),
+    "print(torch_elu.cmake_prefix_path)')\"": (
+        "test_readme_app.py",
+        'run("cmake", "-S.", "-Bbuild"',
+    ),
+    "cmake --build build": ("test_readme_app.py", 'run("cmake", "--build", "build")'),
+    "build/app": ("test_readme_app.py", 'run("build/app")'),
     "cuobjdump -res-usage -arch sm_90 libtorch_elu.so": ("cuda_code.py", "-res-usage"),
     "cuobjdump -sass -arch sm_90 libtorch_elu.so": ("cuda_code.py", "-sass"),
 }

@@ -210,5 +210,7 @@ def test_every_make_target_of_the_workflow_exists(repository: Path) -> None:
 def test_the_citation_names_version_and_papers(repository: Path) -> None:
     citation = (repository / "CITATION.cff").read_text()
     assert f"\nversion: {torch_elu.__version__}\n" in citation
-    assert "arXiv:1511.07289" in citation
-    assert "arXiv:1706.02515" in citation
+    header = (repository / "csrc/include/torch_elu/functional.h").read_text()
+    papers = re.findall(r"arXiv:[\d.]+\d", header)
+    assert len(set(papers)) == 4
+    assert set(papers) == set(re.findall(r"arXiv:[\d.]+\d", citation))

@@ -163,7 +163,7 @@ def test_torch_dispatch_modes_see_whether_gradients_are_on() -> None:
     assert seen == [True, True, True, False]
 
 
-def test_torch_dispatch_subclasses_see_the_operator() -> None:
+def test_torch_dispatch_modes_see_forward_and_backward() -> None:
     class Log(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()

@@ -18,6 +18,9 @@
 /// this library (which take PyTorch's own elu) work as with `at::elu`. `c10::NotImplementedError`
 /// for other dtypes; `c10::Error` where a coefficient does not fit the dtype in which the tensor is
 /// computed.
+///
+///     const at::Tensor x = torch::randn({8, 4}, torch::requires_grad());
+///     torch_elu::elu(x, 0.5).sum().backward();
 namespace torch_elu {
 
 /// ELU (Clevert et al., arXiv:1511.07289) with the arguments of `at::elu`.

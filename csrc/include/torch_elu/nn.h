@@ -6,6 +6,11 @@
 
 #include <iosfwd>
 
+/// ELU, SELU and CELU as modules with the options of their namesakes in torch::nn. What they
+/// compute, on which tensors, and their errors: torch_elu/functional.h.
+///
+///     torch::nn::Sequential network(torch::nn::Linear(4, 16),
+///                                   torch_elu::ELU(torch_elu::ELUOptions(0.5).save_output(true)));
 namespace torch_elu {
 
 struct ELUOptions {
@@ -47,7 +52,8 @@ class TORCH_ELU_API ELUImpl : public torch::nn::Cloneable<ELUImpl> {
 };
 TORCH_MODULE(ELU);
 
-/// scale * (max(0, x) + min(0, alpha * (exp(x) - 1))), elementwise. Use it as `torch_elu::SELU`.
+/// scale * (max(0, x) + min(0, alpha * (exp(x) - 1))), elementwise, with alpha 1.67326... and scale
+/// 1.05070... Use it as `torch_elu::SELU`.
 class TORCH_ELU_API SELUImpl : public torch::nn::Cloneable<SELUImpl> {
  public:
   explicit SELUImpl(const SELUOptions& options_ = {});
