@@ -140,7 +140,7 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
   check_may_save_output(alpha, scale, input_scale, "elu");
   const EluConstants by_result{alpha, scale, input_scale, /*is_result=*/true};
   const auto tangent = [&](const at::Tensor& /*result*/) {
-    return push_forward<EluDerivative>(by_input, std::array{self});
+    return push_forward<EluDerivative>(by_input, {self._fw_primal(/*level=*/0)}, self);
   };
   return record_and_save_result<EluDerivative>(by_result, run, tangent, self);
 }
@@ -163,7 +163,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
   }
   const auto tangent = [&](const at::Tensor& original) {
     return push_forward<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
-                                       std::array{original});
+                                       {original._fw_primal(/*level=*/0)}, original);
   };
   record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, tangent,
                                  self);
@@ -211,7 +211,7 @@ at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
     return run();
   }
   const auto tangent = [&](const at::Tensor& result) {
-    return torch_elu::elu_plus_one_backward(self._fw_grad(/*level=*/0), result);
+    return push_forward<EluPlusOneDerivative>({}, {result}, self);
   };
   return record_and_save_result<EluPlusOneDerivative>({}, run, tangent, self);
 }

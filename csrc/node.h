@@ -184,25 +184,31 @@ bool is_differentiated(const Inputs&... inputs) {
 }
 
 /// The tangent of an operator's result. Each element depends on the elements at its own place
-/// alone, so a tangent is multiplied by the derivative as a gradient would be.
-template <typename Derivative, size_t n>
+/// alone, so a tangent is multiplied by the derivative as a gradient would be. `saved` is what
+/// Derivative takes, without tangents.
+template <typename Derivative, typename... Inputs>
 at::Tensor push_forward(const typename Derivative::Constants& constants,
-                        const std::array<at::Tensor, n>& inputs) {
-  static_assert(n == Derivative::inputs && n == Derivative::saved);
-  std::array<at::Tensor, n> primals;
-  for (size_t i = 0; i < n; ++i) {
-    primals[i] = inputs[i]._fw_primal(/*level=*/0);
+                        std::array<at::Tensor, Derivative::saved> saved, const Inputs&... inputs) {
+  std::array<at::Tensor, Derivative::inputs> tangents{inputs._fw_grad(/*level=*/0)...};
+  // They may have another dtype: PyTorch's norms of bfloat16 tensors with float32 weights give
+  // such.
+  auto dtype = saved[0].scalar_type();
+  for (const auto& tangent : tangents) {
+    dtype = tangent.defined() ? c10::promoteTypes(dtype, tangent.scalar_type()) : dtype;
   }
-  at::Tensor tangent;
-  for (size_t i = 0; i < n; ++i) {
-    if (has_tangent(inputs[i])) {
-      std::array<bool, n> needed{};
+  for (auto& tensor : saved) {
+    tensor = tensor.to(dtype);
+  }
+  at::Tensor sum;
+  for (size_t i = 0; i < Derivative::inputs; ++i) {
+    if (tangents[i].defined()) {
+      std::array<bool, Derivative::inputs> needed{};
       needed[i] = true;
-      const auto part = Derivative::of(inputs[i]._fw_grad(/*level=*/0), primals, constants, needed);
-      tangent = tangent.defined() ? at::add(tangent, part[i]) : part[i];
+      const auto part = Derivative::of(tangents[i].to(dtype), saved, constants, needed)[i];
+      sum = sum.defined() ? at::add(sum, part) : part;
     }
   }
-  return tangent;
+  return sum;
 }
 
 template <typename Derivative>
@@ -260,8 +266,9 @@ at::Tensor record_and_save_inputs(const typename Derivative::Constants& constant
     torch::autograd::set_history(result, node);
   }
   if (has_tangent(inputs...)) {
-    result._set_fw_grad(push_forward<Derivative>(constants, std::array{inputs...}), /*level=*/0,
-                        /*is_inplace_op=*/false);
+    result._set_fw_grad(
+        push_forward<Derivative>(constants, {inputs._fw_primal(/*level=*/0)...}, inputs...),
+        /*level=*/0, /*is_inplace_op=*/false);
   }
   fire_creation_hooks(node);
   return result;
@@ -294,11 +301,11 @@ template <typename Derivative, typename Run, typename Tangent>
 void record_in_place(const typename Derivative::Constants& constants, const Run& run,
                      const Tangent& tangent, at::Tensor& self) {
   const auto node = make_node<Derivative>(constants, self);
-  const auto original = has_tangent(self) ? self.clone() : at::Tensor();
+  const auto new_tangent = has_tangent(self) ? tangent(self.clone()) : at::Tensor();
   run();
   const auto attached = rebase_history(self, node);
-  if (original.defined()) {
-    self._fw_grad(/*level=*/0).copy_(tangent(original));
+  if (new_tangent.defined()) {
+    self._fw_grad(/*level=*/0).copy_(new_tangent);
   }
   if (node) {
     node->save_own_output(self, self.is_view());

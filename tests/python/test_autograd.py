@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torch_elu
 from layouts import LAYOUTS, Dense
 from references import (
     DTYPES,
     SELU,
     Coefficients,
+    assert_same_bits,
     away_from_zero,
     celu,
     exact_curvature,
@@ -233,6 +235,52 @@ def test_in_place_the_tangent_is_overwritten_too(
             expected = torch.zeros_like(x)
             view(expected).copy_(view(tangent) * exact_curvature(view(x), Coefficients(alpha)))
             torch.testing.assert_close(curvature, expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("function", "rtol"),
+    [
+        (torch_elu.elu, 1e-6),
+        (torch_elu.elu_plus_one, 2**-8),  # from its result, a bfloat16
+        (in_place(torch_elu.elu), 2**-8),  # the tangent that is overwritten may be one
+    ],
+)
+def test_a_tangent_may_have_a_wider_dtype(
+    function: Callable[[Tensor], Tensor], rtol: float, dtype: torch.dtype
+) -> None:
+    x = in_range(torch.bfloat16, 101, -8, 4)
+    tangent = torch.randn(101).to(dtype)
+    value, derivative = torch.func.jvp(function, (x,), (tangent,))
+    assert_same_bits(value, function(x))
+    slope = exact_slope(x, Coefficients())
+    torch.testing.assert_close(derivative.double(), tangent * slope, rtol=2 * rtol, atol=1e-7)
+
+
+def test_tangents_of_a_norm_with_weights_of_another_dtype_pass_through() -> None:
+    norm = torch.nn.BatchNorm1d(3).eval()
+    x, tangent = torch.randn(20, 3).bfloat16(), torch.randn(20, 3).bfloat16()
+    for transform in (
+        lambda f: torch.func.jvp(f, (x,), (tangent,))[1],
+        lambda f: torch.func.jvp(torch.func.grad(lambda x: f(x).sum()), (x,), (tangent,))[1],
+        lambda f: torch.func.jacfwd(f)(x[:2]),
+    ):
+        ours, theirs = (transform(lambda x, f=f: f(norm(x))) for f in (torch_elu.elu, F.elu))
+        assert ours.dtype == theirs.dtype
+        torch.testing.assert_close(ours, theirs, rtol=2e-2, atol=1e-2)
+
+
+def test_in_place_a_tangent_that_cannot_be_pushed_forward_changes_nothing() -> None:
+    x = torch.full((3,), -1.0)
+    tangent = torch.ones(3, dtype=torch.complex64)
+    with forward_ad.dual_level():
+        try:
+            dual = forward_ad.make_dual(x, tangent)
+        except RuntimeError:
+            pytest.skip("this PyTorch takes no complex tangent of a real tensor")
+        with pytest.raises(NotImplementedError, match="not implemented for 'ComplexFloat'"):
+            torch_elu.elu(dual, inplace=True)
+    assert torch.equal(x, torch.full((3,), -1.0))
 
 
 def test_a_tangent_alone_needs_no_coefficient_of_a_sign() -> None:
