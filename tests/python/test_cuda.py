@@ -202,6 +202,20 @@ def test_backward_gives_the_cpus_bits(dtype: torch.dtype) -> None:
     assert_same_bits(*grads)
 
 
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one])
+def test_transforms_give_the_cpus_bits(function: Callable[[Tensor], Tensor]) -> None:
+    x, tangent = (random_values(torch.float32, 100, 30) for _ in range(2))
+
+    def derivatives(x: Tensor, tangent: Tensor) -> list[Tensor]:
+        value, pushed = torch.func.jvp(function, (x,), (tangent,))
+        gradient = torch.vmap(torch.func.grad(lambda row: function(row).sum()))(x)
+        return [value, pushed, gradient]
+
+    on_device = derivatives(x.to(DEVICE), tangent.to(DEVICE))
+    for ours, expected in zip(on_device, derivatives(x, tangent), strict=True):
+        assert_same_bits(ours.cpu(), expected)
+
+
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiled_gives_the_gradient_and_value_of_eager(backend: str) -> None:
     def layer(x: Tensor) -> Tensor:
