@@ -34,15 +34,16 @@ file(STRINGS "${_torch_root}/include/torch/headeronly/version.h" _torch_version_
 string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" TorchELU_TORCH_VERSION "${_torch_version_line}")
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" _built_minor "${TorchELU_BUILT_WITH_TORCH}")
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" _found_minor "${TorchELU_TORCH_VERSION}")
+set(_rebuild "pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
 if(TorchELU_BUILT_WITH_TORCH AND NOT _built_minor STREQUAL _found_minor)
   set(TorchELU_TORCH_PROBLEM
-      "This torch_elu was built for PyTorch ${_built_minor}, but PyTorch ${TorchELU_TORCH_VERSION} was found in ${_torch_root}. Build torch_elu against that one: pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
+      "This torch_elu was built for PyTorch ${_built_minor}, but PyTorch ${TorchELU_TORCH_VERSION} was found in ${_torch_root}. Build torch_elu against that one: ${_rebuild}")
   return()
 endif()
 
 if(TorchELU_BUILT_WITH_CUDA AND NOT EXISTS "${_torch_root}/lib/libtorch_cuda.so")
   set(TorchELU_TORCH_PROBLEM
-      "This torch_elu was built with CUDA kernels, but the PyTorch in ${_torch_root} is built without CUDA. Take one with CUDA ${TorchELU_BUILT_WITH_CUDA}, or build torch_elu against that one: pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
+      "This torch_elu was built with CUDA kernels, but the PyTorch in ${_torch_root} is built without CUDA. Take one with CUDA ${TorchELU_BUILT_WITH_CUDA}, or build torch_elu against that one: ${_rebuild}")
   return()
 endif()
 

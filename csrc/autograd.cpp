@@ -121,6 +121,13 @@ bool is_strided_nested(const at::Tensor& tensor) {
   return tensor.is_nested() && tensor.layout() == at::kStrided;
 }
 
+// From what the input was, whatever the node saves: exact, and for coefficients of any sign.
+at::Tensor elu_tangent(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                       const at::Scalar& input_scale) {
+  return push_forward<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
+                                     {self._fw_primal(/*level=*/0)}, self);
+}
+
 at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool save_output) {
   if (is_strided_nested(self)) {
@@ -133,16 +140,16 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
   if (!is_differentiated(self)) {
     return run();
   }
-  const EluConstants by_input{alpha, scale, input_scale, /*is_result=*/false};
   if (!save_output || !compute_requires_grad(self)) {
-    return record_and_save_inputs<EluDerivative>(by_input, run, self);
+    return record_and_save_inputs<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
+                                                 run, self);
   }
   check_may_save_output(alpha, scale, input_scale, "elu");
-  const EluConstants by_result{alpha, scale, input_scale, /*is_result=*/true};
   const auto tangent = [&](const at::Tensor& /*result*/) {
-    return push_forward<EluDerivative>(by_input, {self._fw_primal(/*level=*/0)}, self);
+    return elu_tangent(self, alpha, scale, input_scale);
   };
-  return record_and_save_result<EluDerivative>(by_result, run, tangent, self);
+  return record_and_save_result<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run,
+                                               tangent, self);
 }
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -162,8 +169,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
     check_may_save_output(alpha, scale, input_scale, "elu_");
   }
   const auto tangent = [&](const at::Tensor& original) {
-    return push_forward<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
-                                       {original._fw_primal(/*level=*/0)}, original);
+    return elu_tangent(original, alpha, scale, input_scale);
   };
   record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, tangent,
                                  self);

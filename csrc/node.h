@@ -233,7 +233,7 @@ auto make_node(const typename Derivative::Constants& constants, const Inputs&...
 }
 
 // Returns what creation hooks are to see: of a view that is the CopySlices of its base, not the
-// node. These calls take null, too.
+// node. Takes null, too.
 template <typename NodePointer>
 auto rebase_history(const at::Tensor& self, const NodePointer& node) {
 #if TORCH_ELU_TORCH_IS_AT_LEAST(14)

@@ -59,8 +59,8 @@ def span(cases: list[Measured]) -> str:
     """The sizes that were measured: those that fit into the memory."""
     if not cases:
         return "every size"
-    powers = sorted(m.numel.bit_length() - 1 for m in cases)
-    return f"every size from 2^{powers[0]} to 2^{powers[-1]}"
+    powers = [m.numel.bit_length() - 1 for m in cases]
+    return f"every size from 2^{min(powers)} to 2^{max(powers)}"
 
 
 def speed(measured: Measured) -> float:
