@@ -51,10 +51,25 @@ def wide(x: Tensor) -> np.ndarray:
 
 
 def wide_value(x: Tensor, c: Coefficients) -> np.ndarray:
-    p, elements = wide_products(c, x.dtype), wide(x)
+    return wide_value_of(x, wide_products(c, x.dtype))
+
+
+def wide_value_of(x: Tensor, p: WideProducts) -> np.ndarray:
+    elements = wide(x)
     with np.errstate(all="ignore"):
         negative = p.value_factor * np.expm1(p.input_scale * elements)
         return np.where(elements < 0, negative, p.scale * elements)
+
+
+def nearest_wide_value(y: Tensor, x: Tensor, c: Coefficients) -> np.ndarray:
+    """wide_value, or what it is without the rounding of alpha * scale, whichever y is nearer to:
+    where the exponential is a straight line, extreme.h rounds the product of all coefficients."""
+    rounded = wide_products(c, x.dtype)
+    exact = Wide(np.float64(c.alpha) * np.float64(c.scale))
+    values = [wide_value_of(x, p) for p in (rounded, rounded._replace(value_factor=exact))]
+    with np.errstate(all="ignore"):
+        errors = [np.abs(wide(y) - value) for value in values]
+        return np.where(errors[1] < errors[0], values[1], values[0])
 
 
 def wide_slope(x: Tensor, c: Coefficients) -> np.ndarray:
