@@ -16,12 +16,6 @@
 namespace torch_elu {
 namespace {
 
-void check_defined(const at::Tensor& tensor, const char* name) {
-  if (!tensor.defined()) {
-    check_dtype(tensor.scalar_type(), name);
-  }
-}
-
 at::Tensor elu_fallback(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool /*save_output*/) {
   check_defined(self, "elu");
@@ -50,11 +44,13 @@ at::Tensor elu_backward_fallback(const at::Tensor& grad_output, const at::Scalar
 
 // For elu_plus_one PyTorch has no operator.
 at::Tensor elu_plus_one_fallback(const at::Tensor& self) {
+  check_defined(self, "elu_plus_one");
   check_dtype(self.scalar_type(), "elu_plus_one");
   return at::where(at::gt(self, 0), at::add(self, 1), at::exp(self));
 }
 
 at::Tensor elu_plus_one_backward_fallback(const at::Tensor& grad_output, const at::Tensor& result) {
+  check_defined(result, "elu_plus_one_backward");
   check_dtype(result.scalar_type(), "elu_plus_one_backward");
   return at::mul(grad_output, at::where(at::gt(result, 1), at::Scalar(1), result));
 }

@@ -12,6 +12,12 @@
 namespace torch_elu {
 namespace {
 
+// torch.compile and torch.export take a NotImplementedError for a kernel that is missing, and drop
+// what it says.
+void check_dtype_without_data(at::ScalarType dtype, const char* name) {
+  TORCH_CHECK(is_supported(dtype), unsupported_dtype(dtype, name));
+}
+
 // Sizes that only data will tell count as equal: if they are not, the kernel says so.
 bool same_sizes(const at::Tensor& a, const at::Tensor& b) {
   const auto sizes = a.sym_sizes();
@@ -26,20 +32,22 @@ bool same_sizes(const at::Tensor& a, const at::Tensor& b) {
 at::Tensor elu_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
                     const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
                     bool /*save_output*/) {
-  check_dtype(self.scalar_type(), "elu");
+  check_dtype_without_data(self.scalar_type(), "elu");
   return empty_output(self);
 }
 
 at::Tensor& elu_inplace_meta(at::Tensor& self, const at::Scalar& /*alpha*/,
                              const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/) {
-  check_dtype(self.scalar_type(), "elu_");
+  check_dtype_without_data(self.scalar_type(), "elu_");
   return self;
 }
 
 at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
                          const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/,
                          at::Tensor& out) {
-  check_dtype(self.scalar_type(), "elu.out");
+  check_defined(self, "elu.out");
+  check_defined(out, "elu.out");
+  check_dtype_without_data(self.scalar_type(), "elu.out");
   TORCH_CHECK(out.scalar_type() == self.scalar_type(), "Expected out tensor to have dtype ",
               self.dtype(), ", but got ", out.dtype(), " instead");
   TORCH_CHECK(out.device() == self.device(),
@@ -54,7 +62,7 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
 }
 
 at::Tensor elu_plus_one_meta(const at::Tensor& self) {
-  check_dtype(self.scalar_type(), "elu_plus_one");
+  check_dtype_without_data(self.scalar_type(), "elu_plus_one");
   return empty_output(self);
 }
 
@@ -70,14 +78,14 @@ at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& al
                              const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result) {
   check_backward_operands(grad_output, self_or_result, "elu_backward", "self_or_result");
-  check_dtype(self_or_result.scalar_type(), "elu_backward");
+  check_dtype_without_data(self_or_result.scalar_type(), "elu_backward");
   check_result_is_enough(is_result, alpha, scale, input_scale);
   return empty_grad_input(grad_output, self_or_result);
 }
 
 at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::Tensor& result) {
   check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
-  check_dtype(result.scalar_type(), "elu_plus_one_backward");
+  check_dtype_without_data(result.scalar_type(), "elu_plus_one_backward");
   return empty_grad_input(grad_output, result);
 }
 

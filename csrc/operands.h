@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "formula.h"
 
@@ -29,13 +30,19 @@ inline bool is_supported(at::ScalarType dtype) {
          dtype == at::kBFloat16;
 }
 
-inline void check_dtype(at::ScalarType dtype, const char* name) {
-  TORCH_CHECK(dtype != at::ScalarType::Undefined, "torch_elu::", name,
+inline void check_defined(const at::Tensor& tensor, const char* name) {
+  TORCH_CHECK(tensor.defined(), "torch_elu::", name,
               " expected a tensor, but got None (an undefined tensor in C++).");
-  TORCH_CHECK_NOT_IMPLEMENTED(
-      is_supported(dtype), "\"torch_elu::", name, "\" not implemented for '", c10::toString(dtype),
-      "': expected float64, float32, float16 or bfloat16. Convert the tensor first, as in "
-      "x.to(torch.float32).");
+}
+
+inline std::string unsupported_dtype(at::ScalarType dtype, const char* name) {
+  return c10::str("\"torch_elu::", name, "\" not implemented for '", c10::toString(dtype),
+                  "': expected float64, float32, float16 or bfloat16. Convert the tensor first, as "
+                  "in x.to(torch.float32).");
+}
+
+inline void check_dtype(at::ScalarType dtype, const char* name) {
+  TORCH_CHECK_NOT_IMPLEMENTED(is_supported(dtype), unsupported_dtype(dtype, name));
 }
 
 /// The operands of the backward `name`, which calls the second one `saved_name`.
@@ -54,13 +61,14 @@ inline void check_backward_operands(const at::Tensor& grad_output, const at::Ten
 }
 
 // Of a number that torch.compile left symbolic only the sign is asked, so that another number with
-// this sign needs no other graph.
+// this sign needs no other graph. One that only data will tell counts as such: if it is not, the
+// kernel of the backward says so.
 inline bool is_at_least_zero(const at::Scalar& number) {
   if (number.isSymFloat()) {
-    return number.toSymFloat() >= c10::SymFloat(0.0);
+    return TORCH_GUARD_OR_TRUE(number.toSymFloat().sym_ge(c10::SymFloat(0.0)));
   }
   if (number.isSymInt()) {
-    return number.toSymInt() >= c10::SymInt(0);
+    return TORCH_GUARD_OR_TRUE(number.toSymInt().sym_ge(c10::SymInt(0)));
   }
   return number.toDouble() >= 0;
 }

@@ -7,6 +7,9 @@
 #include <ATen/TensorIterator.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <array>
+
 #include "../operands.h"
 #include "capability.h"
 
@@ -70,6 +73,27 @@ void forward_run(Forward<T> kernel, at::Tensor& out, const at::Tensor& self,
          1, self.numel(), c, cpu::Store::cached);
 }
 
+// A part of an iteration of at::TensorIterator, size0 by size1 elements, as runs for a kernel:
+// run(data, strides, size). They go along the inner dimension, unless it has fewer elements than a
+// vector and fewer than the outer one; then along that, as far as the caches hold them all.
+template <typename T, int operands, typename Run>
+void for_each_run(char** data, const int64_t* strides, int64_t size0, int64_t size1,
+                  const Run& run) {
+  constexpr int64_t vector = 64 / sizeof(T), at_most = 1024;
+  const bool is_across = size0 < std::min(vector, size1);
+  const int64_t* const along = is_across ? strides + operands : strides;
+  const int64_t* const across = is_across ? strides : strides + operands;
+  const int64_t size = is_across ? size1 : size0, count = is_across ? size0 : size1;
+  const int64_t part = is_across ? at_most : size0;
+  for (int64_t start = 0; start < size; start += part) {
+    for (int64_t i = 0; i < count; ++i) {
+      std::array<char*, operands> from;
+      for (int k = 0; k < operands; ++k) from[k] = data[k] + start * along[k] + i * across[k];
+      run(from, along, std::min(part, size - start));
+    }
+  }
+}
+
 template <typename T>
 void forward(Forward<T> kernel, at::TensorIterator& iter, const Coefficients<T>& c) {
   // What is overwritten is in the caches already.
@@ -81,11 +105,11 @@ void forward(Forward<T> kernel, at::TensorIterator& iter, const Coefficients<T>&
   // governs.
   iter.for_each(
       [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
-        for (int64_t i = 0; i < size1; ++i) {
-          kernel(reinterpret_cast<T*>(data[0] + i * strides[2]), strides[0] / size,
-                 reinterpret_cast<const T*>(data[1] + i * strides[3]), strides[1] / size, size0, c,
-                 store);
-        }
+        for_each_run<T, 2>(
+            data, strides, size0, size1, [&](const auto& from, const int64_t* strides, int64_t n) {
+              kernel(reinterpret_cast<T*>(from[0]), strides[0] / size,
+                     reinterpret_cast<const T*>(from[1]), strides[1] / size, n, c, store);
+            });
       },
       kGrainSize);
 }
@@ -108,12 +132,12 @@ void backward(Backward<T> kernel, at::TensorIterator& iter, const Coefficients<T
   constexpr int64_t size = sizeof(T);
   iter.for_each(
       [&](char** data, const int64_t* strides, int64_t size0, int64_t size1) {
-        for (int64_t i = 0; i < size1; ++i) {
-          kernel(reinterpret_cast<T*>(data[0] + i * strides[3]), strides[0] / size,
-                 reinterpret_cast<const T*>(data[1] + i * strides[4]), strides[1] / size,
-                 reinterpret_cast<const T*>(data[2] + i * strides[5]), strides[2] / size, size0, c,
-                 store);
-        }
+        for_each_run<T, 3>(
+            data, strides, size0, size1, [&](const auto& from, const int64_t* strides, int64_t n) {
+              kernel(reinterpret_cast<T*>(from[0]), strides[0] / size,
+                     reinterpret_cast<const T*>(from[1]), strides[1] / size,
+                     reinterpret_cast<const T*>(from[2]), strides[2] / size, n, c, store);
+            });
       },
       kGrainSize);
 }
@@ -169,6 +193,8 @@ at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Sc
 
 at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, at::Tensor& out) {
+  check_defined(self, "elu.out");
+  check_defined(out, "elu.out");
   run_forward(out, self, alpha, scale, input_scale, "elu.out");
   return out;
 }

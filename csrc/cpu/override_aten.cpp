@@ -18,16 +18,15 @@ namespace {
 
 // Kernels call kernels here. Through the dispatcher, torch_elu::elu could come back to aten::elu.
 
-bool fits(const at::Scalar& coefficient, at::ScalarType dtype) {
-  return !coefficient.isComplex() &&
-         (dtype == at::kDouble || torch_elu::fits<float>(coefficient.toDouble()));
+bool is_in_range(const at::Scalar& coefficient, at::ScalarType dtype) {
+  return !coefficient.isComplex() && (dtype == at::kDouble || fits<float>(coefficient.toDouble()));
 }
 
 bool is_ours(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
              const at::Scalar& input_scale) {
   const auto dtype = self.scalar_type();
-  return is_supported(dtype) && fits(alpha, dtype) && fits(scale, dtype) &&
-         fits(input_scale, dtype);
+  return is_supported(dtype) && is_in_range(alpha, dtype) && is_in_range(scale, dtype) &&
+         is_in_range(input_scale, dtype);
 }
 
 // PyTorch refuses a backward from the result of a negative alpha, takes one of a negative scale or

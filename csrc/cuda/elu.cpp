@@ -164,6 +164,8 @@ at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::S
 
 at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                          const at::Scalar& input_scale, at::Tensor& out) {
+  check_defined(self, "elu.out");
+  check_defined(out, "elu.out");
   run_elu(out, self, alpha, scale, input_scale, "elu.out");
   return out;
 }

@@ -26,20 +26,23 @@ const at::Tensor& to_tensor(PyObject* object, const char* function) {
   return THPVariable_Unpack(object);
 }
 
-// As PyTorch's parser, takes a tensor without dimensions that requires no grad for a number.
+// A tensor without dimensions that requires no grad is a number, too, as for PyTorch's parser.
 double to_double(PyObject* object, const char* function) {
-  const bool is_tensor = THPVariable_Check(object);
-  const bool is_number = !is_tensor || (THPVariable_Unpack(object).dim() == 0 &&
-                                        !THPVariable_Unpack(object).requires_grad());
-  const double value = is_number ? PyFloat_AsDouble(object) : -1.0;
-  if (is_number && PyErr_Occurred() != nullptr && !PyErr_ExceptionMatches(PyExc_TypeError)) {
-    throw python_error();
+  if (THPVariable_Check(object)) {
+    const at::Tensor& tensor = THPVariable_Unpack(object);
+    TORCH_CHECK_TYPE(tensor.dim() == 0 && !tensor.requires_grad(), function,
+                     "(): argument 'alpha' must be Number, not ", Py_TYPE(object)->tp_name,
+                     " with dimensions or that requires grad");
   }
-  const bool is_converted = is_number && PyErr_Occurred() == nullptr;
-  PyErr_Clear();
-  TORCH_CHECK_TYPE(is_converted, function, "(): argument 'alpha' must be Number, not ",
-                   Py_TYPE(object)->tp_name,
-                   is_tensor ? " with dimensions or that requires grad" : "");
+  const double value = PyFloat_AsDouble(object);
+  if (value == -1.0 && PyErr_Occurred() != nullptr) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
+      throw python_error();
+    }
+    PyErr_Clear();
+    TORCH_CHECK_TYPE(false, function, "(): argument 'alpha' must be Number, not ",
+                     Py_TYPE(object)->tp_name);
+  }
   return value;
 }
 

@@ -57,6 +57,10 @@ def elu_backward(
     """The gradient: at 0 that of the exponential, at NaN NaN."""
     if _stays_whole(self_or_result, alpha, scale, input_scale):
         return NotImplemented
+    from torch.fx.experimental.symbolic_shapes import guard_or_false
+
+    if is_result and not all(guard_or_false(c >= 0) for c in (alpha, scale, input_scale)):
+        return NotImplemented  # of one that only data will tell the kernel says whether it is
     grad, x = _in_computation_dtype(grad_output), _in_computation_dtype(self_or_result)
     if is_result:
         slope = _times(x + (alpha if scale == 1 else alpha * scale), input_scale)
@@ -122,7 +126,10 @@ def _register_with_partitioner() -> None:
 
 
 # Inductor's caches know the graph but not how it is decomposed; this tag is part of their keys.
-_source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+try:
+    _source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+except OSError:  # not a file, as in an app that was made one file
+    _source = ""
 torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
 
 after_import("torch._inductor.lowering", _register)

@@ -190,7 +190,9 @@ def _number(alpha: Any) -> Any:
     if isinstance(alpha, Tensor) and alpha.dim() == 0 and not alpha.requires_grad:
         return alpha.item()
     if is_dynamo_compiling() and not isinstance(alpha, int | float):
-        return float(alpha)  # NumPy's
+        if isinstance(alpha, Tensor | str | bytes):  # they have a __float__, too
+            raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
+        return float(alpha)
     return alpha
 
 

@@ -33,18 +33,38 @@ CALLS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 }
 
 
-@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize(
+    ("device", "error"), [("cpu", NotImplementedError), ("meta", RuntimeError)]
+)
 @pytest.mark.parametrize(("dtype", "name"), UNSUPPORTED.items(), ids=UNSUPPORTED.values())
 @pytest.mark.parametrize(("operator", "call"), CALLS.values(), ids=CALLS.keys())
-def test_other_dtypes_raise_not_implemented_naming_operator_and_dtype(
-    operator: str, call: Callable[[Tensor], Tensor], dtype: torch.dtype, name: str, device: str
+def test_other_dtypes_raise_pytorchs_error_naming_operator_and_dtype(
+    operator: str,
+    call: Callable[[Tensor], Tensor],
+    dtype: torch.dtype,
+    name: str,
+    device: str,
+    error: type[Exception],
 ) -> None:
     for numel in (0, 3):
         x = torch.zeros(numel).to(dtype).to(device)
         with pytest.raises(
-            NotImplementedError, match=f"\"torch_elu::{operator}\" not implemented for '{name}'"
-        ):
+            error, match=f"\"torch_elu::{operator}\" not implemented for '{name}'"
+        ) as raised:
             call(x)
+        assert raised.type is error
+
+
+def test_what_exports_or_compiles_integers_says_why_it_does_not() -> None:
+    x = torch.arange(3)
+    torch.compiler.reset()
+    for call in (
+        lambda: torch.export.export(torch_elu.ELU(), (x,)),
+        lambda: torch.compile(torch_elu.elu, backend="eager", fullgraph=True)(x),
+        lambda: torch.compile(torch_elu.elu, backend="eager")(x),
+    ):
+        with pytest.raises(RuntimeError, match="not implemented for .*Long.*: expected float64"):
+            call()
 
 
 @pytest.mark.parametrize("dtype", UNSUPPORTED, ids=UNSUPPORTED.values())
@@ -89,6 +109,8 @@ def test_an_undefined_tensor_is_an_error_that_says_so() -> None:
         lambda: ops.elu(None),
         lambda: ops.elu_(None),
         lambda: ops.elu.out(None, out=torch.empty(3)),
+        lambda: ops.elu.out(torch.ones(3), out=None),
+        lambda: ops.elu.out(torch.ones(3, device="meta"), out=None),
         lambda: ops.elu_backward(None, 1, 1, 1, False, None),
         lambda: ops.elu_plus_one(None),
         lambda: ops.elu_plus_one_backward(None, None),
@@ -145,6 +167,22 @@ def test_wrong_arguments_raise_pytorchs_type_of_error(
     for function in (theirs, ours):
         with pytest.raises(TypeError):
             function(*arguments, **keywords)
+
+
+@pytest.mark.filterwarnings("ignore")  # that the graph breaks
+@pytest.mark.parametrize("fullgraph", [False, True])
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+@pytest.mark.parametrize(
+    "alpha", ["1", b"1", torch.ones(1), torch.nn.Parameter(torch.tensor(1.0))], ids=repr
+)
+def test_a_compiled_function_takes_no_alpha_that_is_no_number(
+    function: Callable[..., Tensor], alpha: object, fullgraph: bool
+) -> None:
+    torch.compiler.reset()
+    compiled = torch.compile(function, backend="eager", fullgraph=fullgraph)
+    error = torch._dynamo.exc.Unsupported if fullgraph else TypeError
+    with pytest.raises(error, match="argument 'alpha' must be Number, not"):
+        compiled(torch.ones(3), alpha)
 
 
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])

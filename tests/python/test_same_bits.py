@@ -66,6 +66,25 @@ def test_strided_and_contiguous_give_the_same_bits(
 @parametrize_dtypes
 @parametrize_functions
 @parametrize_coefficients
+def test_many_short_rows_give_the_same_bits(
+    dtype: torch.dtype, function: Function, c: Coefficients
+) -> None:
+    for columns in (2, 3, 7, 31):  # of fewer elements than a vector has, and more
+        x = inputs(dtype, columns * 2500).view(2500, columns)
+        expected = function(x, c)
+        apart = torch.full((2500, columns + 2), 3.0, dtype=dtype)
+        apart[:, 1:-1] = x
+        assert_same_bits(function(apart[:, 1:-1], c), expected)
+        same = x[:, :1].expand(-1, columns)
+        assert_same_bits(function(same, c), expected[:, :1].expand(-1, columns))
+        elu.out(apart[:, 1:-1], *c, out=apart[:, 1:-1])
+        assert_same_bits(apart[:, 1:-1], elu(x, *c))
+        assert apart[:, [0, -1]].eq(3).all()
+
+
+@parametrize_dtypes
+@parametrize_functions
+@parametrize_coefficients
 def test_every_length_and_start_gives_the_same_bits(
     dtype: torch.dtype, function: Function, c: Coefficients
 ) -> None:

@@ -110,6 +110,62 @@ def test_a_compiled_function_follows_alpha(ours: Function, theirs: Function) -> 
         torch.testing.assert_close(result, theirs(x_of(4), rows / 4))
 
 
+class InTraining(OfData):
+    """Gradients are recorded while it is traced."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self.weight = torch.nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        return super().forward(x * self.weight, alpha)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@parametrize_functions
+def test_export_follows_alpha_where_gradients_are_recorded(
+    ours: Function, theirs: Function, strict: bool
+) -> None:
+    program = torch.export.export(InTraining(ours), (x_of(4), torch.tensor(0.5)), strict=strict)
+    result = program.module()(x_of(4), torch.tensor(2.0))
+    torch.testing.assert_close(result, theirs(2 * x_of(4), 2.0))
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@parametrize_functions
+def test_the_gradient_follows_alpha_in_a_whole_graph(
+    ours: Function, theirs: Function, backend: str
+) -> None:
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        model = torch.compile(InTraining(ours), backend=backend, fullgraph=True)
+        for alpha in (0.5, 2.0):
+            weight = torch.tensor(2.0, requires_grad=True)
+            (expected,) = torch.autograd.grad(theirs(x_of(4) * weight, alpha).sum(), weight)
+            (grad,) = torch.autograd.grad(model(x_of(4), torch.tensor(alpha)).sum(), model.weight)
+            torch.testing.assert_close(grad, expected)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, alpha: torch_elu.elu(x, alpha, save="output"),
+        lambda x, alpha: torch_elu.elu(x * 1.0, alpha, inplace=True),
+    ],
+    ids=["output saved", "in place"],
+)
+def test_an_alpha_that_comes_out_negative_is_an_error_of_the_backward(
+    function: Function, backend: str
+) -> None:
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        model = torch.compile(InTraining(function), backend=backend, fullgraph=True)
+        y = model(x_of(4), torch.tensor(-0.5))
+        with pytest.raises(RuntimeError, match="only if alpha, scale and input_scale are >= 0"):
+            y.sum().backward()
+
+
 @pytest.mark.parametrize(
     "alpha", [torch.tensor(0.5), torch.tensor(0.5).numpy()[()]], ids=["tensor", "NumPy"]
 )
