@@ -38,10 +38,11 @@ TORCH_ELU_INLINE Sum<number_t> sum(number_t a, number_t b) {
   return {high, (a - (high - part)) + (b - part)};
 }
 
-// factor * (high + low); for an infinite factor without the low part, which may have another sign.
+// factor * (high + low); for an infinite factor, and for the sign of a zero, without the low part,
+// which may have another sign.
 template <typename number_t>
 TORCH_ELU_INLINE number_t times(number_t factor, number_t high, number_t low) {
-  const number_t rest = factor * low;
+  const number_t rest = factor * select(factor == 0, high, low);
   return fma(factor, high, select(factor - factor == 0, rest, number_t(0)));
 }
 

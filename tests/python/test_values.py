@@ -165,6 +165,14 @@ def test_alpha_zero_gives_zero_for_negative_input_and_a_slope_of_zero(dtype: tor
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_a_zero_coefficient_gives_zeros_of_the_sign_of_the_product(dtype: torch.dtype) -> None:
+    x = in_range(dtype, 1000, -30, -1e-3)
+    for zero in (0.0, -0.0):
+        assert_same_bits(elu(x, zero), torch.full_like(x, -zero))
+        assert_same_bits(slope(x, Coefficients(zero)), torch.full_like(x, zero))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_a_negative_celu_alpha_overflows_to_infinity_not_to_nan(dtype: torch.dtype) -> None:
     x = torch.tensor([-1e4, -3e4, -INF], dtype=dtype)
     assert torch.equal(torch_elu.celu(x, -0.5), torch.full_like(x, -INF))
