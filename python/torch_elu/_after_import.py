@@ -6,7 +6,8 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
+from itertools import dropwhile
 from types import ModuleType
 
 _log = logging.getLogger("torch_elu")
@@ -31,7 +32,7 @@ def after_import(name: str, register: Callable[[], None]) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module where Python would find it, and adds a call to its execution."""
+    """Finds one module where the finders behind this one do, and adds a call to its execution."""
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
         self.name = name
@@ -42,7 +43,10 @@ class _Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname != self.name:
             return None
-        spec = PathFinder.find_spec(fullname, path, target)
+        behind = list(dropwhile(lambda finder: finder is not self, sys.meta_path))[1:]
+        finders = (finder for finder in behind if hasattr(finder, "find_spec"))
+        found = (finder.find_spec(fullname, path, target) for finder in finders)
+        spec = next(filter(None, found), None)
         if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module

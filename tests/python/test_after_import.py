@@ -6,7 +6,10 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Iterator
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import RunPython
@@ -67,6 +70,52 @@ def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
     with pytest.raises(ModuleNotFoundError, match="No module named 'no_such_module'"):
         importlib.import_module("no_such_module")
     sys.meta_path[:] = finders
+
+
+class OthersLoader(Loader):
+    """Of another tool that wants to know of an import, too."""
+
+    def __init__(self, loader: Loader, seen: list[str]) -> None:
+        self.loader, self.seen = loader, seen
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.loader.exec_module(module)
+        self.seen.append(module.__name__)
+
+
+class OthersFinder(MetaPathFinder):
+    """As wrapt's, asks all finders, itself aside."""
+
+    def __init__(self, name: str, seen: list[str]) -> None:
+        self.name, self.seen, self.asks = name, seen, False
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname != self.name or self.asks:
+            return None
+        self.asks = True
+        spec = importlib.util.find_spec(fullname)
+        self.asks = False
+        assert spec is not None
+        assert spec.loader is not None
+        spec.loader = OthersLoader(spec.loader, self.seen)
+        return spec
+
+
+@pytest.mark.filterwarnings("ignore:.*find_spec:ImportWarning")
+@pytest.mark.parametrize("comes_first", [False, True])
+def test_the_finders_of_other_tools_see_the_import_too(module: str, comes_first: bool) -> None:
+    calls: list[str] = []
+    if comes_first:
+        after_import(module, lambda: calls.append("ours"))
+    sys.meta_path.insert(0, OthersFinder(module, calls))
+    sys.meta_path.insert(0, SimpleNamespace(find_module=lambda *_: None))  # before find_spec was
+    if not comes_first:
+        after_import(module, lambda: calls.append("ours"))
+    importlib.import_module(module)
+    assert sorted(calls) == sorted(["ours", module])
 
 
 def test_an_error_of_the_function_is_logged_and_the_import_succeeds(
