@@ -11,15 +11,18 @@ from ._after_import import after_import
 
 
 def _register() -> None:
-    from torch.distributed.tensor import Placement, Replicate
+    from torch.distributed.tensor import Placement, Replicate, Shard
     from torch.distributed.tensor.experimental import register_sharding
 
     Rules = list[tuple[list[Placement | None], list[Placement | None]]]
 
     def placements(*tensors: Any) -> list[Placement]:
-        # What they have and no other; nothing partial, for the elu of a sum is no sum of elus.
+        # What they have; nothing partial, for the elu of a sum is no sum of elus. Beside a shard,
+        # a sum may be scattered over any dimension, as PyTorch has it for its own elu.
         given = {placement for tensor in tensors for placement in tensor.placements}
         usable = {Replicate(), *(placement for placement in given if not placement.is_partial())}
+        if len(usable) > 1 and any(placement.is_partial() for placement in given):
+            usable.update(Shard(dim) for dim in range(len(tensors[0].shape)))
         # In the same order in all processes: of two that cost the same, the first is taken.
         return sorted(usable, key=repr)
 

@@ -5,8 +5,9 @@ What stands in a function that begins with "on_" runs in both processes.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ from torch.distributed.tensor.parallel import (
     RowwiseParallel,
     parallelize_module,
 )
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 aten, ops = torch.ops.aten, torch.ops.torch_elu
 
@@ -282,6 +284,35 @@ def compare_on_every_placement(name: str, mesh: DeviceMesh) -> None:
                 if "backward" not in name and "gradient" not in name:
                     local = theirs(values.clone(), grads)
                     torch.testing.assert_close(result[2], local, msg=case)
+
+
+@pytest.fixture
+def mesh_of_eight() -> Iterator[DeviceMesh]:
+    """Of two dimensions, in one process: nothing is sent."""
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=8)
+    yield init_device_mesh("cpu", (2, 4))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", ["elu", "gradient", "in place", "out"])
+def test_on_a_mesh_of_two_dimensions_too(name: str, mesh_of_eight: DeviceMesh) -> None:
+    def outcome(function: Call) -> object:
+        x, grad = (
+            DTensor.from_local(torch.ones(16, 8, 24), mesh_of_eight, placements, run_check=False)
+            for _ in range(2)
+        )
+        try:
+            with CommDebugMode() as communication:
+                result = function(x, grad)
+        except RuntimeError as error:
+            return type(error)
+        return result.placements, communication.get_comm_counts()
+
+    ours, theirs = CALLS[name]
+    for placements in itertools.product(
+        [Replicate(), Shard(0), Shard(1), Shard(2), Partial()], repeat=2
+    ):
+        assert outcome(ours) == outcome(theirs), placements
 
 
 def test_every_operator_places_and_communicates_as_pytorchs(
