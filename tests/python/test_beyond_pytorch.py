@@ -110,6 +110,21 @@ def test_pytorch_gives_other_bits_for_a_strided_tensor() -> None:
     assert torch.equal(bits(torch_elu.elu(strided)), bits(torch_elu.elu(x)))
 
 
+def compiled_celu(celu: Callable[..., Tensor]) -> list[float]:
+    """At -1, for two alphas."""
+    torch.compiler.reset()
+    compiled = torch.compile(celu, dynamic=True)
+    x = torch.tensor([-1.0], requires_grad=True)
+    return [compiled(x, alpha).item() for alpha in (0.5, 2.0)]
+
+
+def test_a_compiled_celu_of_dynamic_shapes_takes_another_alpha() -> None:
+    expected = [alpha * math.expm1(-1 / alpha) for alpha in (0.5, 2.0)]
+    assert compiled_celu(torch_elu.celu) == pytest.approx(expected)
+    if torch.__version__ >= "2.15":
+        assert compiled_celu(F.celu) == pytest.approx(expected[:1] * 2)
+
+
 def compiled_in_place_gradient(elu: Callable[..., Tensor], alpha: float) -> Tensor:
     @torch.compile(backend="aot_eager_decomp_partition", fullgraph=True)
     def function(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ namespace torch_elu {
 
 struct ELUOptions {
   ELUOptions(double alpha = 1.0)
-      : alpha_(alpha) {}  // NOLINT(google-explicit-constructor): as torch::nn::ELUOptions
+      : alpha_(alpha) {}  // NOLINT(google-explicit-constructor): torch_elu::ELU(0.5)
   /// The value that the function tends to, negated, for x towards -infinity. Default: 1.0
   TORCH_ARG(double, alpha);
   /// Overwrite the input with the result. Default: false
