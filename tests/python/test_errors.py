@@ -63,7 +63,7 @@ def test_what_exports_or_compiles_integers_says_why_it_does_not() -> None:
         lambda: torch.compile(torch_elu.elu, backend="eager", fullgraph=True)(x),
         lambda: torch.compile(torch_elu.elu, backend="eager")(x),
     ):
-        with pytest.raises(RuntimeError, match="not implemented for .*Long.*: expected float64"):
+        with pytest.raises(RuntimeError, match=r"not implemented for .*Long.*: expected float64"):
             call()
 
 
