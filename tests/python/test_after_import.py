@@ -72,6 +72,17 @@ def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
     sys.meta_path[:] = finders
 
 
+def test_a_folder_without_code_is_imported_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_later_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    finders = list(sys.meta_path)
+    after_import("imported_later_folder", lambda: None)
+    importlib.import_module("imported_later_folder")
+    sys.meta_path[:] = finders
+
+
 class OthersLoader(Loader):
     """Of another tool that wants to know of an import, too."""
 

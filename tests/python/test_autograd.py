@@ -300,3 +300,12 @@ def test_out_refuses_tangents_as_pytorchs_does() -> None:
                 x, out = pair if dual_first else reversed(pair)
                 with pytest.raises(NotImplementedError, match="forward AD with elu_out"):
                     out_variant(x, out=out)
+
+
+def test_a_tangent_may_have_a_narrower_dtype() -> None:
+    x, tangent = in_range(torch.float32, 101, -8, 4), torch.randn(101).bfloat16()
+    _, derivative = torch.func.jvp(torch_elu.elu, (x,), (tangent,))
+    _, expected = torch.func.jvp(F.elu, (x,), (tangent,))
+    assert derivative.dtype == expected.dtype
+    exact = tangent.double() * exact_slope(x, Coefficients())
+    torch.testing.assert_close(derivative.double(), exact, rtol=1e-6, atol=1e-7)

@@ -397,3 +397,33 @@ def test_an_undefined_gradient_stays_undefined(function: Callable[[Tensor], Tens
     x = random(3)
     GivesNoGradient.apply(function(x * 1)).sum().backward()
     assert x.grad is None
+
+
+def test_an_error_in_place_leaves_the_graph_as_it_was() -> None:
+    x = random(10)
+    y = x * 1
+    assert "without overflow" in error_of(torch_elu.elu, y, 1e300, inplace=True)
+    y.sum().backward()
+    assert torch.equal(x.grad, torch.ones(10))
+
+
+@pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
+def test_a_second_derivative_computes_only_what_is_asked_for(name: str) -> None:
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            names.append(function.name())
+            return function(*args, **(kwargs or {}))
+
+    def called(x: Tensor, grad_output: Tensor, by: Tensor) -> list[str]:
+        y = getattr(torch_elu, name)(x)
+        (first,) = torch.autograd.grad(y, x, grad_output, create_graph=True)
+        names.clear()
+        with Seen():
+            torch.autograd.grad(first.sum(), by)
+        return sorted(name for name in names if name.startswith(("torch_elu", "aten::where")))
+
+    names: list[str] = []
+    x, grad_output = random(4), random(4)
+    backward = f"torch_elu::{name}_backward"
+    assert called(x, grad_output, grad_output) == [backward]
+    assert called(x, grad_output.detach(), x) == ["aten::where.self", backward]

@@ -71,11 +71,30 @@ class Nothing:
         """No context."""
 
 
+def off_by_one_ulp(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    y = torch_elu.elu(x, *arguments)
+    return torch.where(y < -0.1, y.nextafter(torch.zeros_like(y)), y)
+
+
+def inexact_where_strided(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments) if x.is_contiguous() else off_by_one_ulp(x, *arguments)
+
+
+def without_curvature(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    z = x.detach().requires_grad_()
+    y = torch_elu.elu(z, *arguments)
+    (slope,) = torch.autograd.grad(y.sum(), z)
+    return y.detach() + (x - x.detach()) * slope
+
+
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
     "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by_two_ulps}),
+    "inexact half": ("CPU", {"DTYPES": [torch.float16], "elu": off_by_one_ulp}),
+    "inexact where strided": ("CPU", {"DTYPES": [torch.float32], "elu": inexact_where_strided}),
     "a zero's sign": ("CPU", {"elu": plus_zero}),
     "gradient": ("autograd", {"elu": wrong_gradient}),
+    "second derivative": ("autograd", {"elu": without_curvature}),
     "script": ("TorchScript", {"elu": plus_zero}),
     "NaN": ("TorchScript", {"elu": lost_nan}),
     "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
@@ -104,6 +123,15 @@ def test_check_compares_with_values_of_another_source(dtype: torch.dtype) -> Non
     _check.expect_values(x, torch_elu.elu(x))
     with pytest.raises(RuntimeError, match="gives"):
         _check.expect_values(x, torch.where(x > 0, x, x.exp() - 1))
+
+
+def test_check_takes_one_nan_for_another() -> None:
+    nan = torch.tensor([math.nan])
+    _check.expect_same_bits(nan, -nan, "NaN")
+
+
+def test_bench_takes_0_seconds() -> None:
+    assert __main__.duration("0") == 0
 
 
 def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:

@@ -285,3 +285,13 @@ def test_sizes_that_only_data_will_tell_compile(layout: Callable[[Tensor], Tenso
     with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
         compiled = torch.compile(select, backend="aot_eager", fullgraph=True)
         assert torch.equal(compiled(x), select(x))
+
+
+def test_sizes_that_only_data_will_tell_count_as_equal() -> None:
+    def select(x: Tensor) -> Tensor:
+        return torch.ops.torch_elu.elu_backward(x[x > 0], 0.3, 1, 1, False, x[x < 0])
+
+    x = torch.linspace(-2, 2, 40)
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        compiled = torch.compile(select, backend="aot_eager", fullgraph=True)
+        assert torch.equal(compiled(x), select(x))

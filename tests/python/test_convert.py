@@ -331,3 +331,13 @@ def test_a_model_compiled_before_runs_our_kernels_after() -> None:
     torch_elu.convert(compiled)
     assert_same_bits(compiled(x), ours.elu(x, 0.3))
     torch.compiler.reset()
+
+
+def test_the_log_counts_a_module_of_two_parents_once_and_not_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shared = nn.ELU()
+    model = nn.Sequential(nn.Sequential(shared), nn.Sequential(shared), torch_elu.ELU())
+    with caplog.at_level(logging.INFO, "torch_elu"):
+        torch_elu.convert(model)
+    assert caplog.messages == ["torch_elu.convert replaced 1 activations of Sequential"]

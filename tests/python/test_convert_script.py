@@ -322,8 +322,8 @@ def test_an_alpha_that_only_the_call_tells_is_right_and_0_is_refused() -> None:
 
 @pytest.mark.parametrize("save", [None, "input", "output"])
 def test_save_is_for_elu_and_celu_of_alpha_from_0_on(save: str | None) -> None:
-    activations = [nn.ELU(), nn.ELU(-0.5), nn.SELU(), nn.CELU(2.0), nn.CELU(-2.0)]
-    saves_output = [save == "output", False, False, save == "output", False]
+    activations = [nn.ELU(), nn.ELU(0.0), nn.ELU(-0.5), nn.SELU(), nn.CELU(2.0), nn.CELU(-2.0)]
+    saves_output = [save == "output"] * 2 + [False] * 2 + [save == "output", False]
     for activation, expected in zip(activations, saves_output, strict=True):
         scripted = torch_elu.convert(torch.jit.script(activation), save=save)
         saved: list[int] = []
@@ -333,3 +333,34 @@ def test_save_is_for_elu_and_celu_of_alpha_from_0_on(save: str | None) -> None:
         ):
             y = scripted(x)
         assert saved == [y.data_ptr() if expected else x.data_ptr()]
+
+
+def negative_scale(x: Tensor) -> Tensor:
+    return torch.ops.aten.elu(x, 0.3, -1.7, 0.6)
+
+
+def negative_input_scale(x: Tensor) -> Tensor:
+    return torch.ops.aten.elu(x, 0.3, 1.7, -0.6)
+
+
+@pytest.mark.parametrize("function", [negative_scale, negative_input_scale])
+def test_save_is_not_for_other_negative_coefficients(function: Callable[[Tensor], Tensor]) -> None:
+    model = Applied(function)
+    scripted = torch_elu.convert(torch.jit.script(model), save="output")
+    x = torch.randn(5, 1)
+    torch.testing.assert_close(scripted(x), model(x))
+
+
+class InPlace(nn.Module):
+    def forward(self, x: Tensor, alpha: float) -> Tensor:
+        return torch.celu_(x, alpha)
+
+
+def test_in_place_an_alpha_of_0_is_refused_too() -> None:
+    scripted = torch_elu.convert(torch.jit.script(InPlace()))
+    with pytest.raises(torch.jit.Error, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
+        scripted(torch.ones(3), 0.0)
+
+
+def test_constants_stay() -> None:
+    assert torch_elu.convert(torch.jit.script(nn.ELU(0.5))).alpha == 0.5

@@ -214,3 +214,46 @@ def test_script_methods_are_converted() -> None:
     module(x)
     assert torch_elu.convert(module) is module
     assert_same_bits(module(x), ours.elu(x, 0.5))
+
+
+@pytest.mark.parametrize("register", ["register_forward_pre_hook", "register_forward_hook"])
+def test_a_hook_may_hold_the_only_activation(register: str) -> None:
+    model = nn.Linear(3, 3)
+    getattr(model, register)(pre_hook if "pre" in register else hook)
+    scripted = torch_elu.convert(torch.jit.script(model))
+    (compiled,) = [*scripted._c._get_forward_hooks(), *scripted._c._get_forward_pre_hooks()]
+    assert "torch_elu::elu" in str(compiled.graph)
+
+
+class Counts(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return F.elu(x)
+
+
+def test_a_module_in_two_places_stays_one() -> None:
+    shared = torch.jit.script(Counts())
+    scripted = torch_elu.convert(torch.jit.script(nn.Sequential(shared, shared)))
+    scripted(torch.ones(3))
+    assert getattr(scripted, "0").calls == getattr(scripted, "1").calls == 2
+
+
+class Holds(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scaler = Scaler(2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scaler.apply(x) + F.selu(x)
+
+
+def test_an_attribute_of_a_class_stays() -> None:
+    scripted = torch.jit.script(Holds())
+    x = torch.randn(5)
+    expected = scripted(x)
+    torch_elu.convert(scripted)
+    torch.testing.assert_close(scripted(x), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -104,6 +105,12 @@ def test_elu_backward_of_a_result_that_does_not_tell_the_slope_is_an_error(
     ops.elu_backward(y, *c, False, y)
 
 
+def test_elu_backward_of_a_result_refuses_nan() -> None:
+    for c in ((math.nan, 1, 1), (1, math.nan, 1), (1, 1, math.nan)):
+        with pytest.raises(RuntimeError, match=r"only if .* >= 0"):
+            ops.elu_backward(torch.ones(3), *c, True, torch.ones(3))
+
+
 def test_an_undefined_tensor_is_an_error_that_says_so() -> None:
     calls = (
         lambda: ops.elu(None),
@@ -169,6 +176,37 @@ def test_wrong_arguments_raise_pytorchs_type_of_error(
             function(*arguments, **keywords)
 
 
+def test_an_alpha_that_is_no_number_is_named() -> None:
+    message = "must be Number, not Tensor with dimensions or that requires grad"
+    with pytest.raises(TypeError, match=message):
+        torch_elu.elu(torch.ones(3), torch.ones(2))
+    with pytest.raises(TypeError, match=r"must be Number, not str$"):
+        torch_elu.elu(torch.ones(3), "a")
+
+
+class Broken:
+    def __float__(self) -> float:
+        raise ZeroDivisionError("inside")
+
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError("inside")
+
+
+@pytest.mark.parametrize("keyword", ["alpha", "inplace"])
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_an_error_of_an_arguments_own_conversion_comes_through(
+    function: Callable[..., Tensor], keyword: str
+) -> None:
+    with pytest.raises(ZeroDivisionError, match="inside"):
+        function(torch.ones(3), **{keyword: Broken()})
+
+
+def test_the_direct_calls_count_their_arguments() -> None:
+    for name, count in {"elu": 4, "selu": 2, "celu": 4, "elu_plus_one": 1}.items():
+        with pytest.raises(TypeError, match=rf"{name}\(\) takes {count} arguments, but got 0"):
+            getattr(torch_elu._C, name)()
+
+
 @pytest.mark.filterwarnings("ignore")  # that the graph breaks
 @pytest.mark.parametrize("fullgraph", [False, True])
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
@@ -189,6 +227,9 @@ def test_a_compiled_function_takes_no_alpha_that_is_no_number(
 def test_save_takes_two_words(function: Callable[..., Tensor]) -> None:
     with pytest.raises(ValueError, match='save must be "input" or "output", but got "result"'):
         function(torch.ones(3), save="result")
+    for call in (function, torch.jit.script(function)):
+        with pytest.raises((ValueError, torch.jit.Error), match='but got "result"'):
+            call(torch.ones(3), inplace=True, save="result")
     with pytest.raises(TypeError):
         function(torch.ones(3), 1.0, False, "input")  # by keyword only
 

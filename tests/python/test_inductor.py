@@ -88,6 +88,19 @@ def traced(function: Callable[..., object], *inputs: Tensor) -> set[str]:
     return {str(node.target) for node in graph.nodes if node.op == "call_function"}
 
 
+@pytest.mark.parametrize(
+    ("dtype", "alpha"),
+    [(torch.float32, -0.3), (torch.float16, 1e5), (torch.float64, 1e300)],
+    ids=str,
+)
+def test_on_cuda_coefficients_within_the_computations_dtype_are_fused(
+    dtype: torch.dtype, alpha: float
+) -> None:
+    with FakeTensorMode():
+        x = torch.empty(8, device="cuda", dtype=dtype)
+        assert not [name for name in traced(lambda x: ops.elu(x, alpha), x) if "torch_elu" in name]
+
+
 def is_pointwise(name: str) -> bool:
     namespace, operator, overload = name.split(".")
     target = getattr(getattr(getattr(torch.ops, namespace), operator), overload)

@@ -55,6 +55,11 @@ def test_meta_tensors_get_the_layout_of_real_ones(layout: Callable[[Dense], Tens
     )
 
 
+def test_the_stride_of_a_dimension_of_size_1_stays_as_in_pytorch() -> None:
+    x = torch.empty_strided((2, 1, 3), (1, 99, 2)).normal_()
+    assert torch_elu.elu(x).stride() == torch_elu.elu(x.to("meta")).stride() == F.elu(x).stride()
+
+
 @parametrize_dtypes
 @parametrize_layouts
 def test_gradient_is_right_for_every_layout(

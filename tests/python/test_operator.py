@@ -101,6 +101,12 @@ def test_operators_are_tagged_pointwise_and_ready_for_compile(op: torch._ops.OpO
     assert torch.Tag.pt2_compliant_tag in op.tags
 
 
+def test_writing_overloads_are_tagged_as_such_where_pytorch_has_the_tags() -> None:
+    for op, name in ((ops.elu_.default, "inplace"), (ops.elu.out, "out")):
+        if hasattr(torch.Tag, name):
+            assert getattr(torch.Tag, name) in op.tags
+
+
 @pytest.mark.parametrize(
     "key", ["CPU", "Meta", "Autograd", "FuncTorchBatched", "CompositeExplicitAutograd"]
 )

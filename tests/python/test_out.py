@@ -78,6 +78,12 @@ def test_out_is_refused_as_by_pytorch(
     assert torch.equal(x._base, before)
 
 
+def test_out_of_another_dtype_is_refused_on_the_meta_device_too() -> None:
+    x = make_input("meta")
+    with pytest.raises(RuntimeError, match="Expected out tensor to have dtype float, but got doub"):
+        elu_out(x, out=x.new_empty(3, 4, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("make_out", ACCEPTED.values(), ids=ACCEPTED.keys())
 @pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
 def test_out_on_the_meta_device_gets_the_layout_of_a_real_one(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -352,3 +353,28 @@ def test_compiled_code_that_calls_aten_runs_ours_and_inductors_keeps_its_own() -
         assert_same_bits(generated(x), outside)
     assert not torch.equal(outside, ours.elu(x))
     torch.compiler.reset()
+
+
+def test_float64_runs_ours_with_an_alpha_beyond_float32() -> None:
+    x = inputs(torch.float64)
+    with torch_elu.override_aten():
+        assert_same_bits(F.elu(x, 1e300), ours.elu(x, 1e300))
+
+
+def test_a_backward_of_a_negative_alpha_runs_ours() -> None:
+    x, grad_output = inputs(), torch.randn(30_000)
+    arguments = grad_output, -0.7, 1, 1, False, x
+    with torch_elu.override_aten():
+        result = torch.ops.aten.elu_backward(*arguments)
+    assert_same_bits(result, ours.elu_backward(*arguments))
+
+
+@pytest.mark.parametrize(
+    "end", [lambda o: o.remove(), lambda o: o.__enter__().__exit__(None, None, None)]
+)
+def test_an_override_that_has_ended_is_freed(end: Callable[[object], None]) -> None:
+    override = torch_elu.override_aten()
+    reference = weakref.ref(override)
+    end(override)
+    del override
+    assert reference() is None

@@ -84,6 +84,7 @@ MISTAKES: dict[str, Callable[[], object]] = {
     "in place on a leaf": lambda: F.elu(torch.ones(3, requires_grad=True), inplace=True),
     "out expanded": lambda: _nn.elu(torch.ones(3), out=expanded()),
     "out overlaps": lambda: _nn.elu(overlapping()[0], out=overlapping()[0]),
+    "input_scale beyond float": lambda: _nn.elu(torch.ones(3), 1, 1, 1e300),
     "out wider": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, dtype=torch.float64)),
     "out integer": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, dtype=torch.int64)),
     "out on meta": lambda: _nn.elu(torch.ones(3), out=torch.ones(3, device="meta")),
@@ -143,3 +144,30 @@ def test_resizing_an_out_warns_as_pytorch_does() -> None:
 def test_meta_tensors_stay_meta_tensors() -> None:
     with torch_elu.override_aten():
         assert F.elu(torch.ones(3, device="meta")).device.type == "meta"
+
+
+def test_a_contiguous_grad_output_gives_the_layout_too() -> None:
+    x, grad_output = torch.randn(4, 3).t(), torch.randn(3, 4)
+    expected = aten.elu_backward(grad_output, 1, 1, 1, False, x)
+    with torch_elu.override_aten():
+        actual = aten.elu_backward(grad_output, 1, 1, 1, False, x)
+    assert actual.stride() == expected.stride()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_a_grad_input_of_another_dtype_fares_as_in_pytorch(dtype: torch.dtype) -> None:
+    def run() -> object:
+        grad_input, x = torch.empty(5, dtype=dtype), torch.linspace(-2, 2, 5)
+        try:
+            aten.elu_backward.grad_input(torch.ones(5), 0.3, 1, 1, False, x, grad_input=grad_input)
+        except RuntimeError as error:
+            return str(error)
+        return grad_input
+
+    expected = run()
+    with torch_elu.override_aten():
+        actual = run()
+    if isinstance(expected, str):
+        assert actual == expected
+    else:
+        torch.testing.assert_close(actual, expected)

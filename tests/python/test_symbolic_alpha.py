@@ -66,6 +66,23 @@ def test_a_trace_follows_alpha(ours: Function, theirs: Function) -> None:
         torch_elu.convert(of_buffer)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch.jit.trace
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_a_trace_that_follows_alpha_writes_in_place(function: Function) -> None:
+    arguments = x_of(4), torch.tensor(0.5)
+    traced = torch.jit.trace(lambda x, alpha: function(x, alpha, inplace=True), arguments)
+    x = x_of(4)
+    assert traced(x, torch.tensor(2.0)).data_ptr() == x.data_ptr()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("alpha", [2, 2.0])
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_a_trace_with_a_number_holds_our_operator(function: Function, alpha: float) -> None:
+    traced = torch.jit.trace(lambda x: function(x, alpha), torch.ones(3))
+    assert "torch_elu::elu(" in str(traced.graph)
+
+
 @parametrize_functions
 def test_make_fx_follows_alpha(ours: Function, theirs: Function) -> None:
     graph = make_fx(OfShape(ours), tracing_mode="symbolic")(x_of(4))
@@ -73,6 +90,12 @@ def test_make_fx_follows_alpha(ours: Function, theirs: Function) -> None:
     assert "torch_elu.elu" in graph.code
     graph = make_fx(OfData(ours), tracing_mode="fake")(x_of(4), torch.tensor(0.5))
     torch.testing.assert_close(graph(x_of(4), torch.tensor(2.0)), theirs(x_of(4), 2.0))
+
+
+@parametrize_functions
+def test_make_fx_follows_an_alpha_that_is_a_size(ours: Function, theirs: Function) -> None:
+    graph = make_fx(lambda x: ours(x, x.shape[0]), tracing_mode="symbolic")(x_of(4))
+    torch.testing.assert_close(graph(x_of(8)), theirs(x_of(8), 8))
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -234,3 +234,39 @@ def test_a_transform_leaves_nothing_behind_even_if_it_raises() -> None:
 def fail_inside(x: Tensor) -> Tensor:
     torch_elu.elu(x)
     raise RuntimeError("deliberate")
+
+
+def test_vmap_passes_save_on() -> None:
+    x = inputs(3, 4).requires_grad_()
+    with pytest.raises(RuntimeError, match="keeps its output for backward"):
+        vmap(lambda x: torch_elu.elu(x, -0.5, save="output"))(x)
+
+
+def test_functionalize_takes_over_what_views_have_written() -> None:
+    def function(x: Tensor) -> Tensor:
+        y, z = x.clone(), x.clone()
+        y[1:].mul_(2)
+        z[1:].mul_(2)
+        torch_elu.elu(y, 0.3, inplace=True)
+        out = torch.empty_like(x)
+        torch.ops.torch_elu.elu.out(z, 0.3, out=out)
+        return y * out
+
+    x = inputs(5)
+    assert_same_bits(functionalize(function)(x), function(x))
+
+
+def test_functionalize_takes_tensors_that_it_does_not_own() -> None:
+    captured, elu_out = inputs(5), torch.ops.torch_elu.elu.out
+
+    def function(x: Tensor) -> Tensor:
+        out, own, other = torch.empty_like(x), captured.clone(), torch.empty_like(captured)
+        elu_out(captured, 0.3, out=out)
+        torch_elu.elu(own, 0.3, inplace=True)
+        elu_out(captured, 0.3, out=other)
+        return x * out * own * other
+
+    x = inputs(5)
+    assert_same_bits(functionalize(function)(x), function(x))
+    with pytest.raises(RuntimeError, match="cannot be written into one that is not"):
+        functionalize(lambda x: elu_out(x, out=captured))(x)

@@ -191,3 +191,23 @@ def test_autocast_leaves_the_dtype_alone_as_with_pytorch(
     x = torch.randn(3, dtype=dtype, device=device)
     with torch.autocast(device, torch.bfloat16):
         assert getattr(torch_elu, name)(x).dtype == getattr(F, name)(x).dtype == dtype
+
+
+KEYWORDS = {
+    torch_elu.elu: {"alpha": 0.3, "inplace": True, "save": "output"},
+    torch_elu.selu: {"inplace": True},
+    torch_elu.celu: {"alpha": 0.3, "inplace": True, "save": "output"},
+}
+
+
+@pytest.mark.parametrize("function", KEYWORDS, ids=lambda function: function.__name__)
+def test_torch_function_modes_see_every_argument(function: Callable[..., Tensor]) -> None:
+    class Log(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            seen.append((func, kwargs))
+            return func(*args, **(kwargs or {}))
+
+    seen: list[object] = []
+    with Log():
+        function(torch.randn(3), **KEYWORDS[function])
+    assert (function, KEYWORDS[function]) in seen

@@ -210,10 +210,16 @@ def test_the_smallest_inputs_overflow_where_alpha_is_large_enough() -> None:
 def test_a_coefficient_that_overflows_float32_is_an_error(dtype: torch.dtype, name: str) -> None:
     x = torch.zeros(3, dtype=dtype)
     with pytest.raises(
-        RuntimeError, match=f"torch_elu::elu: {name}=1e\\+300 cannot be converted.*without overflow"
+        RuntimeError,
+        match=f"elu: {name}=1e\\+300 cannot be converted to type float, .*without overflow",
     ):
         elu(x, **{name: 1e300})
     assert torch.equal(elu(x.double(), **{name: 1e300}), x.double())
+
+
+def test_alpha_may_be_the_largest_float() -> None:
+    largest = torch.finfo(torch.float32).max
+    assert torch_elu.elu(torch.tensor(-INF), largest).item() == -largest
 
 
 def test_a_coefficient_may_be_any_nan() -> None:
