@@ -4,7 +4,6 @@
 
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/elu.h>
-#include <ATen/ops/elu_backward.h>
 #include <ATen/ops/gt.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/where.h>
@@ -116,11 +115,6 @@ struct EluPlusOneBackwardDerivative {
   }
 };
 
-// Nested tensors of the strided layout get ATen's error, which names aten::elu.
-bool is_strided_nested(const at::Tensor& tensor) {
-  return tensor.is_nested() && tensor.layout() == at::kStrided;
-}
-
 // From what the input was, whatever the node saves: exact, and for coefficients of any sign.
 at::Tensor elu_tangent(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                        const at::Scalar& input_scale) {
@@ -130,9 +124,6 @@ at::Tensor elu_tangent(const at::Tensor& self, const at::Scalar& alpha, const at
 
 at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool save_output) {
-  if (is_strided_nested(self)) {
-    return at::elu(self, alpha, scale, input_scale);
-  }
   const auto run = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu(self, alpha, scale, input_scale, save_output);
@@ -154,9 +145,6 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                                  const at::Scalar& input_scale) {
-  if (is_strided_nested(self)) {
-    return at::elu_(self, alpha, scale, input_scale);
-  }
   const auto run = [&]() -> at::Tensor& {
     at::AutoDispatchBelowAutograd below_autograd;
     return torch_elu::elu_(self, alpha, scale, input_scale);
@@ -180,7 +168,7 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
                              const at::Scalar& scale, const at::Scalar& input_scale,
                              at::Tensor& out) {
   // Nothing is written into a given tensor in forward mode: ATen's error says so.
-  if (is_strided_nested(self) || is_strided_nested(out) || has_tangent(self, out)) {
+  if (has_tangent(self, out)) {
     return at::elu_out(out, self, alpha, scale, input_scale);
   }
   if (compute_requires_grad(self, out)) {
@@ -193,9 +181,6 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
 at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar& alpha,
                                  const at::Scalar& scale, const at::Scalar& input_scale,
                                  bool is_result, const at::Tensor& self_or_result) {
-  if (is_strided_nested(grad_output) || is_strided_nested(self_or_result)) {
-    return at::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
-  }
   const auto run = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,

@@ -17,12 +17,11 @@ namespace torch_elu {
 /// The result's tensor: shape, dtype, device of `self`, and the strides that at::elu gives.
 at::Tensor empty_output(const at::Tensor& self);
 
-// Dense tensors of the same layout are one run of memory each, whatever the order of their
-// dimensions.
+// Dense tensors of the same sizes and strides are one run of memory each, whatever the order of
+// their dimensions.
 inline bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
   return (a.is_contiguous() && b.is_contiguous()) ||
-         (a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense() &&
-          a.strides() == b.strides());
+         (a.is_non_overlapping_and_dense() && a.strides() == b.strides());
 }
 
 inline bool is_supported(at::ScalarType dtype) {
@@ -94,9 +93,6 @@ inline void check_result_is_enough(bool is_result, const at::Scalar& alpha, cons
 template <typename Run>
 at::Tensor with_one_shape(const at::Tensor& grad_output, const at::Tensor& saved, const char* name,
                           const Run& run) {
-  if (grad_output.sizes().equals(saved.sizes())) {
-    return run(grad_output, saved);
-  }
   const auto [expanded_grad_output, expanded] = at::expand_outplace(grad_output, saved, name);
   return run(*expanded_grad_output, *expanded);
 }
@@ -126,9 +122,8 @@ Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& 
     // One NaN for all: the payload of another would have to be kept from rounding.
     if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();
     TORCH_CHECK(fits<number_t>(value), "torch_elu::", name, ": ", argument, "=", value,
-                " cannot be converted to type ", sizeof(number_t) == 4 ? "float" : "double",
-                ", in which this tensor is computed, without overflow. Use a float64 tensor or a "
-                "smaller value.");
+                " cannot be converted to type float, in which this tensor is computed, without "
+                "overflow. Use a float64 tensor or a smaller value.");
     return value;
   };
   const double a = convert(alpha, "alpha"), s = convert(scale, "scale"),
