@@ -354,3 +354,14 @@ def test_the_caches_key_keeps_what_the_user_put_in_it(run_python: RunPython) -> 
     tag = run_python("-c", script, TORCH_COMPILE_CACHE_KEY_TAG="mine").stdout.strip()
     assert tag.startswith("mine")
     assert f"torch_elu-{torch_elu.__version__}-" in tag
+
+
+def test_the_caches_key_does_without_the_source_file(run_python: RunPython) -> None:
+    script = (
+        "import pathlib, torch\n"
+        "def read_bytes(path): raise FileNotFoundError(path)\n"
+        "pathlib.Path.read_bytes = read_bytes\n"
+        "import torch_elu\n"
+        "print(torch.compiler.config.cache_key_tag)"
+    )
+    assert f"torch_elu-{torch_elu.__version__}-" in run_python("-c", script).stdout

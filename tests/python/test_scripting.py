@@ -8,7 +8,15 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch_elu
-from references import SELU, Coefficients, assert_same_bits, celu, exact_curvature, exact_slope
+from references import (
+    SELU,
+    Coefficients,
+    assert_same_bits,
+    celu,
+    exact_curvature,
+    exact_slope,
+    in_range,
+)
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*")
@@ -155,3 +163,8 @@ def test_a_scripted_module_shows_and_copies_its_arguments() -> None:
     assert scripted.alpha == 0.5
     x = torch.randn(5)
     assert_same_bits(copy.deepcopy(scripted)(x), torch_elu.elu(x, 0.5))
+
+
+def test_a_scripted_selu_has_the_constants_to_the_last_bit() -> None:
+    x = in_range(torch.float64, 10_000, -8, 2)
+    assert_same_bits(torch.jit.script(torch_elu.selu)(x), torch_elu.selu(x))
