@@ -49,14 +49,17 @@ class _Finder(MetaPathFinder):
         spec = next(filter(None, found), None)
         if spec is None or spec.loader is None:
             return spec
-        execute = spec.loader.exec_module
+        try:
+            execute = spec.loader.exec_module
 
-        def execute_and_call(module: ModuleType) -> None:
-            execute(module)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-                self.then()
+            def execute_and_call(module: ModuleType) -> None:
+                execute(module)
+                # A loader may serve other modules, too.
+                if module.__name__ == self.name and self in sys.meta_path:
+                    sys.meta_path.remove(self)
+                    self.then()
 
-        # A loader is made for its module alone.
-        setattr(spec.loader, "exec_module", execute_and_call)  # noqa: B010
+            setattr(spec.loader, "exec_module", execute_and_call)  # noqa: B010
+        except AttributeError:
+            _log.warning("%s is not served: its loader takes no hook", self.name, exc_info=True)
         return spec

@@ -11,7 +11,7 @@ from ._after_import import after_import
 
 
 def _register() -> None:
-    from torch.distributed.tensor import Placement, Replicate, Shard
+    from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
     from torch.distributed.tensor.experimental import register_sharding
 
     Rules = list[tuple[list[Placement | None], list[Placement | None]]]
@@ -28,7 +28,8 @@ def _register() -> None:
 
     def of_one_tensor(self: Any, *coefficients: float, **keywords: Any) -> Rules:
         rules: Rules = []
-        for placement in placements(self):
+        out = [keywords["out"]] if "out" in keywords else []
+        for placement in placements(self, *out):
             others = [placement if name == "out" else None for name in keywords]
             rules.append(([placement], [placement, *(None for _ in coefficients), *others]))
         return rules
@@ -54,6 +55,9 @@ def _register() -> None:
     register_sharding([operators.elu_backward.default, operators.elu_plus_one_backward.default])(
         of_two_tensors
     )
+    # Part of the key under which the choice is kept, which register_sharding leaves out.
+    propagator = DTensor._op_dispatcher.sharding_propagator
+    propagator.op_to_schema_info[operators.elu.out].static_kwargkey = ["out"]
 
 
 after_import("torch.distributed.tensor", _register)

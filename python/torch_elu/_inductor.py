@@ -27,7 +27,9 @@ def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
         return True
     # The formula is for what extreme.h is not needed for.
     largest = torch.finfo(torch.promote_types(tensor.dtype, torch.float32)).max
-    return not all(0 < abs(number) <= largest for number in coefficients)
+    return not all(
+        isinstance(number, torch.SymInt) or 0 < abs(number) <= largest for number in coefficients
+    )
 
 
 def elu(

@@ -41,7 +41,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
         returns.
 
     Raises:
-        NotImplementedError: for integer, bool and complex tensors.
+        NotImplementedError: for integer, bool and complex tensors; without data, on the meta device
+            or in a graph, RuntimeError.
         RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0;
             if ``inplace`` is asked of a leaf that requires grad or of a tensor that overlaps
             itself; if alpha overflows the dtype of the computation (float32 for the halves).
@@ -154,7 +155,8 @@ def elu_plus_one(input: Tensor) -> Tensor:
         A tensor of the same shape, dtype and device, with the strides that :func:`elu` returns.
 
     Raises:
-        NotImplementedError: for integer, bool and complex tensors.
+        NotImplementedError: for integer, bool and complex tensors; without data, on the meta device
+            or in a graph, RuntimeError.
         TypeError: if ``input`` is no tensor.
 
     The gradient is :math:`1` for :math:`x > 0` and :math:`e^x` for :math:`x \le 0`, which is
@@ -190,7 +192,7 @@ def _number(alpha: Any) -> Any:
     if isinstance(alpha, Tensor) and alpha.dim() == 0 and not alpha.requires_grad:
         return alpha.item()
     if is_dynamo_compiling() and not isinstance(alpha, int | float):
-        if isinstance(alpha, Tensor | str | bytes):  # they have a __float__, too
+        if isinstance(alpha, Tensor | str | bytes):  # which float() would take
             raise TypeError(f"argument 'alpha' must be Number, not {type(alpha).__name__}")
         return float(alpha)
     return alpha

@@ -54,6 +54,7 @@ class override_aten:
         except IndexError:
             kernels = _C.OverrideAten()
         self._of_blocks.append(kernels)
+        _in_force.add(self)
         return self
 
     def __exit__(
@@ -63,8 +64,9 @@ class override_aten:
         traceback: TracebackType | None,
     ) -> None:
         del self._of_blocks[-1:]  # none is left after remove()
-        _in_force.discard(self)
+        if not self._of_blocks:
+            _in_force.discard(self)
 
 
-# Without a name for it, an override must live on all the same; in a block the statement holds it.
+# Without a name for it, an override must live on all the same.
 _in_force: set[override_aten] = set()

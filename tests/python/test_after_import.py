@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -127,6 +128,59 @@ def test_the_finders_of_other_tools_see_the_import_too(module: str, comes_first:
         after_import(module, lambda: calls.append("ours"))
     importlib.import_module(module)
     assert sorted(calls) == sorted(["ours", module])
+
+
+class OfMany(Loader, MetaPathFinder):
+    """A finder that is the loader of all that it finds."""
+
+    sources = {"of_many": "from of_many import part", "of_many.part": "answer = 42"}  # noqa: RUF012
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        is_package = fullname == "of_many"
+        return (
+            spec_from_loader(fullname, self, is_package=is_package)
+            if fullname in self.sources
+            else None
+        )
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.sources[module.__name__], module.__dict__)
+
+
+class WithoutAttributes:
+    __slots__ = ()
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.answer = 42
+
+
+@pytest.fixture
+def finders() -> Iterator[list[object]]:
+    before = list(sys.meta_path)
+    yield sys.meta_path
+    sys.meta_path[:] = before
+
+
+def test_a_loader_may_serve_other_modules_too(finders: list[object]) -> None:
+    finders.append(OfMany())
+    answers: list[int] = []
+    after_import("of_many", lambda: answers.append(sys.modules["of_many"].part.answer))
+    importlib.import_module("of_many")
+    assert answers == [42]
+
+
+def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
+    finders: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    find_spec = {"without_hook": spec_from_loader("without_hook", WithoutAttributes())}.get
+    finders.append(SimpleNamespace(find_spec=lambda name, *_: find_spec(name)))
+    after_import("without_hook", lambda: None)
+    with caplog.at_level(logging.WARNING, logger="torch_elu"):
+        assert importlib.import_module("without_hook").answer == 42
+    assert "without_hook is not served" in caplog.text
 
 
 def test_an_error_of_the_function_is_logged_and_the_import_succeeds(

@@ -290,8 +290,10 @@ def compare_on_every_placement(name: str, mesh: DeviceMesh) -> None:
 def mesh_of_eight() -> Iterator[DeviceMesh]:
     """Of two dimensions, in one process: nothing is sent."""
     torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=8)
-    yield init_device_mesh("cpu", (2, 4))
-    torch.distributed.destroy_process_group()
+    try:
+        yield init_device_mesh("cpu", (2, 4))
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize("name", ["elu", "gradient", "in place", "out"])
@@ -313,6 +315,24 @@ def test_on_a_mesh_of_two_dimensions_too(name: str, mesh_of_eight: DeviceMesh) -
         [Replicate(), Shard(0), Shard(1), Shard(2), Partial()], repeat=2
     ):
         assert outcome(ours) == outcome(theirs), placements
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_out_keeps_its_placement_or_is_refused_whatever_came_before(
+    order: int, mesh_of_eight: DeviceMesh
+) -> None:
+    def run(elu_out: torch._ops.OpOverload, first: Placement) -> object:
+        placements = [first, Replicate()]
+        x, local = -torch.ones(16), torch.zeros(8 if first.is_shard() else 16)
+        out = DTensor.from_local(local, mesh_of_eight, placements, run_check=False)
+        try:
+            elu_out(distribute_tensor(x, mesh_of_eight, [Replicate()] * 2), out=out)
+        except RuntimeError as error:
+            return type(error)
+        return out.placements, out.to_local().shape
+
+    for first in [Replicate(), Partial(), Shard(0)][::order]:
+        assert run(ops.elu.out, first) == run(aten.elu.out, first)
 
 
 def test_every_operator_places_and_communicates_as_pytorchs(

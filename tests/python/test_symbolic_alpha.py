@@ -169,6 +169,18 @@ def test_the_gradient_follows_alpha_in_a_whole_graph(
             torch.testing.assert_close(grad, expected)
 
 
+@pytest.mark.parametrize(
+    "x", [torch.tensor(-1.0), torch.linspace(-2, 2, 5)], ids=["0-dim", "1-dim"]
+)
+@parametrize_functions
+def test_inductor_follows_an_integer_of_data(ours: Function, theirs: Function, x: Tensor) -> None:
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(capture_scalar_outputs=True):
+        compiled = torch.compile(OfData(ours), fullgraph=True)
+        for alpha in (2, 3):
+            torch.testing.assert_close(compiled(x, torch.tensor(alpha)), theirs(x, float(alpha)))
+
+
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 @pytest.mark.parametrize(
     "function",
