@@ -161,7 +161,8 @@ def elu_plus_one(input: Tensor) -> Tensor:
 
     The gradient is :math:`1` for :math:`x > 0` and :math:`e^x` for :math:`x \le 0`, which is
     :math:`\min(y, 1)` of the result y. So the result is what is saved for backward: the matrix
-    product that follows keeps it anyway, and nothing is lost. Derivatives of any order exist; from
+    product that follows keeps it anyway, and no accuracy is lost; writing to the result before
+    backward is an error. Derivatives of any order exist; from
     the second on they jump at 0, and an x > 0 so small that x + 1 rounds to 1 is on the side of 0.
 
     There is no variant in place or with ``out``: the operator neither writes into a tensor nor

@@ -32,14 +32,20 @@ def test_importing_torch_elu_imports_none_of_what_it_serves(run_python: RunPytho
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def finders() -> Iterator[list[object]]:
+    """Python's; after the test they are again what they were."""
+    before = list(sys.meta_path)
+    yield sys.meta_path
+    sys.meta_path[:] = before
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finders: list[object]) -> Iterator[str]:
     """The name of a module that has not been imported yet."""
     (tmp_path / "imported_later.py").write_text("answer = 42\n")
     monkeypatch.syspath_prepend(tmp_path)
-    finders = list(sys.meta_path)
     yield "imported_later"
     sys.modules.pop("imported_later", None)
-    sys.meta_path[:] = finders
 
 
 def test_the_function_runs_once_and_after_the_module(module: str) -> None:
@@ -65,23 +71,21 @@ def test_the_function_runs_at_once_where_the_module_is(module: str) -> None:
     assert answers == [42]
 
 
+@pytest.mark.usefixtures("finders")
 def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
-    finders = list(sys.meta_path)
     after_import("no_such_module", lambda: None)
     with pytest.raises(ModuleNotFoundError, match="No module named 'no_such_module'"):
         importlib.import_module("no_such_module")
-    sys.meta_path[:] = finders
 
 
+@pytest.mark.usefixtures("finders")
 def test_a_folder_without_code_is_imported_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "imported_later_folder").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    finders = list(sys.meta_path)
     after_import("imported_later_folder", lambda: None)
     importlib.import_module("imported_later_folder")
-    sys.meta_path[:] = finders
 
 
 class OthersLoader(Loader):
@@ -155,13 +159,6 @@ class WithoutAttributes:
 
     def exec_module(self, module: ModuleType) -> None:
         module.answer = 42
-
-
-@pytest.fixture
-def finders() -> Iterator[list[object]]:
-    before = list(sys.meta_path)
-    yield sys.meta_path
-    sys.meta_path[:] = before
 
 
 def test_a_loader_may_serve_other_modules_too(finders: list[object]) -> None:

@@ -21,6 +21,18 @@ def random(*shape: int) -> Tensor:
     return torch.randn(shape, requires_grad=True)
 
 
+class Seen(TorchDispatchMode):
+    """The names of the operators that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.names.append(function.name())
+        return function(*args, **(kwargs or {}))
+
+
 def error_of(function: Callable[..., Tensor], *arguments: object, **keywords: object) -> str:
     with pytest.raises(RuntimeError) as raised:
         function(*arguments, **keywords)
@@ -370,16 +382,10 @@ def test_hooks_on_new_nodes_see_those_that_save_the_result() -> None:
 
 
 def test_recomputing_a_checkpoint_stops_before_what_is_not_needed() -> None:
-    class Seen(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            names.append(function.name())
-            return function(*args, **(kwargs or {}))
-
-    names: list[str] = []
     y = checkpoint(lambda x: torch_elu.elu(x * 2), random(4), use_reentrant=False)
-    with Seen():
+    with Seen() as seen:
         y.sum().backward()
-    assert [name for name in names if "torch_elu" in name] == ["torch_elu::elu_backward"]
+    assert [name for name in seen.names if "torch_elu" in name] == ["torch_elu::elu_backward"]
 
 
 class GivesNoGradient(torch.autograd.Function):
@@ -409,20 +415,13 @@ def test_an_error_in_place_leaves_the_graph_as_it_was() -> None:
 
 @pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
 def test_a_second_derivative_computes_only_what_is_asked_for(name: str) -> None:
-    class Seen(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            names.append(function.name())
-            return function(*args, **(kwargs or {}))
-
     def called(x: Tensor, grad_output: Tensor, by: Tensor) -> list[str]:
         y = getattr(torch_elu, name)(x)
         (first,) = torch.autograd.grad(y, x, grad_output, create_graph=True)
-        names.clear()
-        with Seen():
+        with Seen() as seen:
             torch.autograd.grad(first.sum(), by)
-        return sorted(name for name in names if name.startswith(("torch_elu", "aten::where")))
+        return sorted(name for name in seen.names if name.startswith(("torch_elu", "aten::where")))
 
-    names: list[str] = []
     x, grad_output = random(4), random(4)
     backward = f"torch_elu::{name}_backward"
     assert called(x, grad_output, grad_output) == [backward]

@@ -94,18 +94,24 @@ def test_a_wrapper_subclass_passes_through(keywords: dict[str, object], compiled
         torch.testing.assert_close(of_grad.double(), expected, rtol=1e-6, atol=1e-6)
 
 
+class Calls(TorchFunctionMode):
+    """Functions and keyword arguments of the calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[object, object]] = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.seen.append((func, kwargs))
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.mark.parametrize("name", ["elu", "selu", "celu"])
 def test_torch_function_modes_see_the_call(name: str) -> None:
-    class Log(TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):
-            seen.append(func)
-            return func(*args, **(kwargs or {}))
-
-    seen: list[object] = []
     function = getattr(torch_elu, name)
-    with Log():
+    with Calls() as calls:
         function(torch.randn(3))
-    assert function in seen
+    assert function in [func for func, _ in calls.seen]
 
 
 @pytest.mark.parametrize("name", ["elu", "selu", "celu"])
@@ -202,12 +208,6 @@ KEYWORDS = {
 
 @pytest.mark.parametrize("function", KEYWORDS, ids=lambda function: function.__name__)
 def test_torch_function_modes_see_every_argument(function: Callable[..., Tensor]) -> None:
-    class Log(TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            seen.append((func, kwargs))
-            return func(*args, **(kwargs or {}))
-
-    seen: list[object] = []
-    with Log():
+    with Calls() as calls:
         function(torch.randn(3), **KEYWORDS[function])
-    assert (function, KEYWORDS[function]) in seen
+    assert (function, KEYWORDS[function]) in calls.seen
