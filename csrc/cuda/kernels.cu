@@ -1,4 +1,5 @@
-// One kernel for dense operands and one for strided ones, each for any function of elements.
+// A kernel for dense operands, one for such of them as fill the device just once, and one for
+// strided operands, each for any function of elements.
 #include <algorithm>
 #include <type_traits>
 
@@ -40,22 +41,24 @@ constexpr int blocks_at_once() {
   return threads / kThreads;
 }
 
+template <typename T, int inputs, typename Function>
+TORCH_ELU_INLINE void do_edge(const Dense<T, inputs>& operands, const Run& run,
+                              const Function& function) {
+  const std::int64_t element = edge(run, threadIdx.x);
+  if (element >= run.numel) return;
+  using One = AccessOf<T, sizeof(T)>;
+  One one[inputs];
+#pragma unroll
+  for (int input = 0; input < inputs; ++input) {
+    one[input] = One::load(operands.in[input] + element);
+  }
+  apply(function, one).store(operands.out + element);
+}
+
 template <int alignment, typename T, int inputs, typename Function>
 __global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, Function>()))
     dense_kernel(Dense<T, inputs> operands, Run run, Function function) {
-  if (blockIdx.x == run.blocks) {
-    const std::int64_t element = edge(run, threadIdx.x);
-    if (element < run.numel) {
-      using One = AccessOf<T, sizeof(T)>;
-      One one[inputs];
-#pragma unroll
-      for (int input = 0; input < inputs; ++input) {
-        one[input] = One::load(operands.in[input] + element);
-      }
-      apply(function, one).store(operands.out + element);
-    }
-    return;
-  }
+  if (blockIdx.x == run.blocks) return do_edge(operands, run, function);
   using Access = AccessOf<T, alignment>;
   constexpr int count = PatternOf<T, alignment, inputs>::count;
   const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
@@ -76,6 +79,39 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, F
   for (int i = 0; i < count; ++i) {
     if (!accesses.has(i)) break;
     apply(function, loaded[i]).store(operands.out + accesses.first + i * accesses.step);
+  }
+}
+
+// As dense_kernel, for operands aligned to 16 bytes, with more of the inputs under way: on their
+// way to shared memory they take no registers. Each thread waits for its own copies only.
+template <typename T, int inputs, typename Function>
+__global__ void __launch_bounds__(kThreads, kThreadsOfMultiprocessor / kThreads)
+    staged_kernel(Dense<T, inputs> operands, Run run, Function function) {
+  if (blockIdx.x == run.blocks) return do_edge(operands, run, function);
+  using Access = AccessOf<T, 16>;
+  constexpr int count = StagedPattern<sizeof(T), inputs>::count;
+  __shared__ Slot slots[count][inputs][kThreads];
+  static_assert(sizeof slots == kStagedBytes);
+  const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (!accesses.has(i)) break;
+#pragma unroll
+    for (int input = 0; input < inputs; ++input) {
+      slots[i][input][threadIdx.x].start_copy(operands.in[input] + accesses.first +
+                                              i * accesses.step);
+    }
+  }
+  Slot::wait_for_copies();
+#pragma unroll
+  for (int i = 0; i < count; ++i) {
+    if (!accesses.has(i)) break;
+    Access loaded[inputs];
+#pragma unroll
+    for (int input = 0; input < inputs; ++input) {
+      loaded[input] = Access::of(slots[i][input][threadIdx.x].bytes);
+    }
+    apply(function, loaded).store(operands.out + accesses.first + i * accesses.step);
   }
 }
 
@@ -124,6 +160,13 @@ template <int alignment, typename T, int inputs, typename Function>
 cudaError_t start_dense(const Dense<T, inputs>& operands, int head, const Function& function,
                         cudaStream_t stream) {
   const Run run(operands.numel, head, PatternOf<T, alignment, inputs>::chunk);
+  if constexpr (alignment == 16 && !is_separate<Function>) {
+    const Run staged(operands.numel, head, StagedPattern<sizeof(T), inputs>::chunk);
+    if (is_staged(staged.blocks, run.blocks, operands.wave)) {
+      return start(staged_kernel<T, inputs, Function>, staged.blocks + staged.has_edges(), stream,
+                   operands, staged, function);
+    }
+  }
   return start(dense_kernel<alignment, T, inputs, Function>, run.blocks + run.has_edges(), stream,
                operands, run, function);
 }

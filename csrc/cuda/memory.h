@@ -67,6 +67,29 @@ struct alignas(size) Bytes {
   }
 };
 
+// 16 bytes of shared memory, filled by copies that take no registers while they are under way.
+struct Slot {
+  Bytes<16> bytes;
+
+  TORCH_ELU_INLINE void start_copy(const void* from) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                     static_cast<std::uint32_t>(__cvta_generic_to_shared(&bytes))),
+                 "l"(from)
+                 : "memory");
+#else
+    bytes = Bytes<16>::load(from);
+#endif
+  }
+
+  // For all copies that this thread has started.
+  static TORCH_ELU_INLINE void wait_for_copies() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+  }
+};
+
 // One element at a time.
 template <typename T>
 struct OneLane {
@@ -121,9 +144,14 @@ struct Access {
     if constexpr (words == 1) {
       access.word[0] = *static_cast<const Word*>(from);
     } else {
-      const auto loaded = Bytes<bytes>::load(from);
-      std::memcpy(static_cast<void*>(access.word), &loaded, bytes);
+      access = of(Bytes<bytes>::load(from));
     }
+    return access;
+  }
+
+  static TORCH_ELU_INLINE Access of(const Bytes<bytes>& loaded) {
+    Access access;
+    std::memcpy(static_cast<void*>(access.word), &loaded, bytes);
     return access;
   }
 

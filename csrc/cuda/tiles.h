@@ -31,6 +31,23 @@ struct Pattern {
   static constexpr int count = chunk / width;
 };
 
+// The same where the inputs are staged in shared memory, 64 bytes for each thread: so many do not
+// fit into its registers.
+template <int element_size, int inputs>
+struct StagedPattern {
+  static constexpr int width = 16 / element_size;
+  static constexpr int count = 4 / inputs;
+  static constexpr int chunk = width * count;
+};
+constexpr int kStagedBytes = kThreads * 64;  // of a block
+
+// Inputs are staged where the device then holds all blocks at once, in one wave, and would take
+// more than one and a half waves of the usual blocks. On an H200 that spares 0.5 of 12 us, but
+// costs as much where it makes no such difference: docs/gpu/README.md.
+inline bool is_staged(unsigned staged_blocks, unsigned usual_blocks, unsigned wave) {
+  return staged_blocks <= wave && usual_blocks > wave + wave / 2;
+}
+
 // How many elements lie before the first one that has the alignment in every operand; -1 where
 // there is none.
 inline int elements_before_aligned(std::initializer_list<const void*> operands, int element_size,

@@ -41,11 +41,18 @@ struct Launch {
   static constexpr int element_size = size, alignment = align;
   using P = Pattern<size, align, widest, inputs>;
 };
+// Of a staged launch.
+template <int size, int inputs>
+struct Staged {
+  static constexpr int element_size = size, alignment = 16;
+  using P = StagedPattern<size, inputs>;
+};
 using Launches = testing::Types<Launch<2, 32, 32, 1>, Launch<2, 32, 16, 1>, Launch<2, 16, 16, 1>,
                                 Launch<2, 16, 32, 2>, Launch<2, 2, 16, 1>, Launch<4, 32, 32, 1>,
                                 Launch<4, 32, 16, 1>, Launch<4, 16, 32, 1>, Launch<4, 4, 16, 2>,
                                 Launch<8, 32, 32, 1>, Launch<8, 32, 16, 2>, Launch<8, 16, 32, 1>,
-                                Launch<8, 8, 16, 1>>;
+                                Launch<8, 8, 16, 1>, Staged<2, 1>, Staged<2, 2>, Staged<4, 1>,
+                                Staged<4, 2>, Staged<8, 1>, Staged<8, 2>>;
 
 template <typename L>
 struct DenseKernel : testing::Test {};
@@ -86,6 +93,25 @@ TYPED_TEST(DenseKernel, CountsBeyond32Bits) {
   EXPECT_EQ(last.first + last.left, 1 + run.body);
   EXPECT_LT(numel - 1 - run.body, P::chunk);
   EXPECT_EQ(edge(run, 1), 1 + run.body);
+}
+
+// Of floats on an H200: 132 multiprocessors, of 16 blocks each.
+constexpr unsigned kWave = 132 * 16;
+bool is_staged_on_h200(std::int64_t numel) {
+  const Run usual(numel, 0, Pattern<4, 16, 16, 1>::chunk);
+  const Run staged(numel, 0, StagedPattern<4, 1>::chunk);
+  return is_staged(staged.blocks, usual.blocks, kWave);
+}
+
+TEST(Staging, IsForWhatOneWaveHoldsAndTheUsualBlocksWouldNot) {
+  constexpr std::int64_t floats = std::int64_t{kWave} * kThreads * 4;  // of a wave of usual blocks
+  EXPECT_FALSE(is_staged_on_h200(1));
+  EXPECT_FALSE(is_staged_on_h200(floats * 3 / 2));
+  EXPECT_TRUE(is_staged_on_h200(floats * 3 / 2 + 4));
+  EXPECT_TRUE(is_staged_on_h200(floats * 4));
+  EXPECT_FALSE(is_staged_on_h200(floats * 4 + 16));
+  EXPECT_FALSE(is_staged_on_h200(std::int64_t{1} << 31));
+  EXPECT_FALSE(is_staged(1, 4, 0));  // a device that has no copies to shared memory
 }
 
 TEST(Alignment, HeadAlignsEveryOperandOrThereIsNone) {

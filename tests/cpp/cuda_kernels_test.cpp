@@ -9,6 +9,7 @@
 #include <random>
 
 #include "../../csrc/cuda/kernels.h"
+#include "../../csrc/cuda/tiles.h"
 #include "operations.h"
 #include "reference.h"
 
@@ -100,17 +101,28 @@ cudaError_t run(Operation operation, const Layout<T, 2>& operands, const Coeffic
              : Kernels<T, Layout>::backward_from_result(operands, k, nullptr);
 }
 
+// What a launch may look like: with the accesses of older and of newer devices, or with its inputs
+// staged in shared memory.
+enum class Form { by_16_bytes, by_32_bytes, staged };
+constexpr Form kForms[] = {Form::by_16_bytes, Form::by_32_bytes, Form::staged};
+
 template <typename T>
 void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, const cpu_t<T>* grad,
-               const cpu_t<T>* x, std::int64_t numel, int widest_access = 32) {
+               const cpu_t<T>* x, std::int64_t numel, Form form = Form::by_32_bytes) {
   const auto pointer = [](const auto* p) { return reinterpret_cast<const T*>(p); };
+  const int widest_access = form == Form::by_32_bytes ? 32 : 16;
+  const auto run_on = [&]<int inputs>(Dense<T, inputs> operands) {
+    // All blocks are one wave.
+    const Run all(numel, 0, StagedPattern<sizeof(T), inputs>::chunk);
+    operands.wave = form == Form::staged ? all.blocks : 0;
+    ASSERT_EQ((run<T, Dense>(operation, operands, k)), cudaSuccess);
+  };
   auto* const to = reinterpret_cast<T*>(out);
-  const auto error =
-      takes_gradient(operation)
-          ? run<T, Dense>(operation,
-                          Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, widest_access}, k)
-          : run<T, Dense>(operation, Dense<T, 1>{to, {pointer(x)}, numel, widest_access}, k);
-  ASSERT_EQ(error, cudaSuccess);
+  if (takes_gradient(operation)) {
+    run_on(Dense<T, 2>{to, {pointer(grad), pointer(x)}, numel, widest_access, 0});
+  } else {
+    run_on(Dense<T, 1>{to, {pointer(x)}, numel, widest_access, 0});
+  }
 }
 
 // `n` elements that start `offset` elements behind an aligned address and end where the memory
@@ -148,9 +160,11 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllCoefficients) {
   for (const auto& p : all) {
     const CoefficientsOf<T> k(p.alpha, p.scale, p.input_scale);
     for (const auto operation : kOperations) {
-      run_dense<T>(operation, k, out.data(), grad.data(), x.data(), 65536);
       const auto want = expected<T>(operation, k, grad, x);
-      expect_same(out.data(), want.data(), 65536, p.name);
+      for (const auto form : kForms) {
+        run_dense<T>(operation, k, out.data(), grad.data(), x.data(), 65536, form);
+        expect_same(out.data(), want.data(), 65536, p.name);
+      }
     }
   }
 }
@@ -161,17 +175,17 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllSizesAndOffsets) {
   const CoefficientsOf<T> k(0.5, 1, 1);
   constexpr std::size_t offsets = 32 / sizeof(T);
   for (std::size_t n :
-       {1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 1023, 1025, 2047, 2049, 4096, 5000}) {
+       {1, 2, 3, 7, 15, 16, 17, 31, 33, 63, 65, 100, 1000, 1023, 1025, 2047, 2049, 4096, 9000}) {
     const auto x = inputs<C>(n, 4), grad = inputs<C>(n, 6);
     for (const auto operation : kOperations) {
       const auto want = expected<T>(operation, k, grad, x);
       for (std::size_t of_out = 0; of_out < offsets; ++of_out) {
         for (std::size_t of_x : {std::size_t{0}, std::size_t{1}, of_out, of_out + 16 / sizeof(T)}) {
           Placed<C> placed_x(x, of_x), placed_grad(grad, of_x);
-          for (const int widest_access : {16, 32}) {
+          for (const auto form : kForms) {
             Placed<C> out(n, of_out);
             run_dense<T>(operation, k, out.data(), placed_grad.data(), placed_x.data(),
-                         static_cast<std::int64_t>(n), widest_access);
+                         static_cast<std::int64_t>(n), form);
             expect_same(out.data(), want.data(), static_cast<std::ptrdiff_t>(n),
                         "size " + std::to_string(n) + ", offsets " + std::to_string(of_out) + ", " +
                             std::to_string(of_x));
@@ -186,12 +200,14 @@ TYPED_TEST(CudaKernels, WriteInPlace) {
   using T = TypeParam;
   using C = cpu_t<T>;
   const CoefficientsOf<T> k(1, 1, 1);
+  const auto x = inputs<C>(9001, 4);
+  const auto want = expected<T>(Operation::forward, k, {}, x);
   for (std::size_t offset = 0; offset < 16; ++offset) {
-    const auto x = inputs<C>(3001, 4);
-    const auto want = expected<T>(Operation::forward, k, {}, x);
-    Placed<C> placed(x, offset);
-    run_dense<T>(Operation::forward, k, placed.data(), nullptr, placed.data(), 3001);
-    expect_same(placed.data(), want.data(), 3001, "in place");
+    for (const auto form : kForms) {
+      Placed<C> placed(x, offset);
+      run_dense<T>(Operation::forward, k, placed.data(), nullptr, placed.data(), 9001, form);
+      expect_same(placed.data(), want.data(), 9001, "in place");
+    }
   }
 }
 

@@ -9,8 +9,10 @@
 
 #undef __global__
 #undef __launch_bounds__
+#undef __shared__
 #define __global__
 #define __launch_bounds__(...)
+#define __shared__ static
 
 inline thread_local uint3 threadIdx, blockIdx;
 

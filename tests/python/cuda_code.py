@@ -16,11 +16,14 @@ import torch_elu
 from torch_elu import _build_info
 
 DTYPES = {"d": "float64", "f": "float32", "6__half": "float16", "13__nv_bfloat16": "bfloat16"}
-# An instruction: its address in a comment, perhaps a predicate, its name with modifiers.
-INSTRUCTION = re.compile(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P[0-9T]+ )?([A-Z][\w.]*)", re.MULTILINE)
-# A kernel's template arguments, mangled.
+# An instruction: its address in a comment, perhaps a predicate (but not "never", which the
+# assembler puts beside LDGSTS), its name with modifiers.
+INSTRUCTION = re.compile(
+    r"^\s+/\*[0-9a-f]{4,}\*/\s+(?!@!PT)(?:@!?U?P[0-9T]+ )?([A-Z][\w.]*)", re.MULTILINE
+)
+# A kernel's template arguments, mangled. Staged ones are for an alignment of 16 bytes.
 KERNEL = re.compile(
-    rf"(dense|strided)_kernelILi(\d+)E({'|'.join(DTYPES)})Li(\d)E"
+    rf"(dense|staged|strided)_kernelI(?:Li(\d+)E)?({'|'.join(DTYPES)})Li(\d)E"
     r"N.*?\d(Value|Backward|BackwardFromResult|PlusOneValue|PlusOneBackward"
     r"|ExtremeValue|ExtremeBackward)I[dfN]"
 )
@@ -37,6 +40,7 @@ class Kernel:
     function: str
     registers: int
     stack: int
+    shared: int
     local: int
     instructions: tuple[str, ...]
 
@@ -58,7 +62,7 @@ class Kernel:
         return sum(counts[name] for name in names)
 
     def widths(self, name: str) -> set[int]:
-        """The bytes of all accesses with this instruction (LDG or STG)."""
+        """The bytes of all accesses with this instruction: LDG, STG, LDGSTS or LDS."""
         bits = {"256": 32, "128": 16, "64": 8, "U16": 2, "S16": 2}
         accesses = [i.split(".") for i in self.instructions if i.split(".")[0] == name]
         return {next((bits[part] for part in parts if part in bits), 4) for parts in accesses}
@@ -99,9 +103,9 @@ def run_cuobjdump(*arguments: str) -> str:
 def kernels(architecture: str) -> list[Kernel]:
     """All kernels with device code for this architecture."""
     usage = {
-        name: (int(registers), int(stack), int(local))
-        for name, registers, stack, local in re.findall(
-            r"Function (\S+):\s*REG:(\d+) STACK:(\d+).*?LOCAL:(\d+)",
+        name: tuple(map(int, numbers))
+        for name, *numbers in re.findall(
+            r"Function (\S+):\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)",
             run_cuobjdump("-res-usage", "-arch", architecture),
         )
     }
@@ -115,7 +119,7 @@ def kernels(architecture: str) -> list[Kernel]:
         found.append(
             Kernel(
                 layout,
-                int(alignment),
+                int(alignment or 16),
                 DTYPES[dtype],
                 int(inputs),
                 function,

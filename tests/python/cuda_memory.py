@@ -13,6 +13,7 @@ os.environ["PYTORCH_NO_CUDA_MEMORY_CACHING"] = "1"
 
 import torch
 import torch_elu  # noqa: F401  (loads the operators)
+from cuda_sizes import staged_numel
 from torch import Tensor
 
 # Around the ends of chunks, accesses and tiles.
@@ -46,6 +47,11 @@ def main() -> None:
             host = torch.randn(size).to(dtype)
             for offset in (0, 1, 16 // dtype.itemsize):
                 call_all(on_gpu(host, offset), on_gpu(host))
+            torch.ops.torch_elu.elu_(on_gpu(host, 3))
+        for inputs in (1, 2):  # of which the kernels stage each
+            host = torch.randn(staged_numel(dtype, inputs) + 5).to(dtype)
+            offset = 16 // dtype.itemsize
+            call_all(on_gpu(host, offset), on_gpu(host, offset))
             torch.ops.torch_elu.elu_(on_gpu(host, 3))
         host = torch.randn(24, 48).to(dtype)
         for view in (lambda x: x.t()[::2], lambda x: x[:, :16], lambda x: x[:1].expand(5, -1)):

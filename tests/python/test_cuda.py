@@ -12,7 +12,8 @@ from torch import Tensor
 
 pytest.importorskip("mpmath")
 pytest.importorskip("hypothesis")
-from cuda_bits import COEFFICIENTS, compare
+from cuda_bits import COEFFICIENTS, compare, different, inputs
+from cuda_sizes import staged_numel
 from layouts import LAYOUTS, Dense
 from references import DTYPES, Coefficients, assert_same_bits
 
@@ -107,6 +108,31 @@ def test_every_start_and_length_gives_the_cpus_bits(dtype: torch.dtype) -> None:
                 ops.elu.out(x[part], *PLAIN, out=to)
                 assert_same_bits(to.cpu(), expected[0][part])
                 assert int((out != 7).sum()) <= length, "wrote outside"
+
+
+@parametrize_dtypes
+def test_staged_inputs_give_the_cpus_bits(dtype: torch.dtype) -> None:
+    def of_staged_size(number_of_inputs: int, offset: int) -> Tensor:
+        numel = staged_numel(dtype, number_of_inputs) + 5 + offset
+        values = inputs(dtype)
+        return values.repeat(numel // len(values) + 1)[:numel]
+
+    # Behind an address aligned to 32 bytes, as some devices have wider accesses, which come first.
+    offset = 16 // dtype.itemsize
+    results = []
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        for function in FUNCTIONS:
+            x = of_staged_size(1 if function in (value, plus_one) else 2, offset)
+            got = function(x.to(DEVICE)[offset:], x.flip(0).to(DEVICE)[offset:], PLAIN)
+            results.append((got, function(x[offset:], x.flip(0)[offset:], PLAIN)))
+        x = of_staged_size(1, 3)
+        in_place = x.to(DEVICE)[3:]
+        results.append((ops.elu_(in_place, *PLAIN), ops.elu(x[3:], *PLAIN)))
+        torch.cuda.synchronize()
+    names = [event.name for event in profiler.events() or []]
+    assert sum("staged_kernel" in name for name in names) == len(results), names
+    for got, expected in results:
+        assert not different(got.cpu(), expected).any()
 
 
 @parametrize_dtypes

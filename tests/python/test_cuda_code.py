@@ -59,12 +59,15 @@ def bytes_of_each_operand(kernel: Kernel) -> int:
     """What a thread's chunk has of each operand."""
     if not kernel.is_wide:
         return min(8 * kernel.element_size, 32)
+    if kernel.layout == "staged":
+        return 64 // kernel.inputs
     is_twice = kernel.alignment == 16 and kernel.element_size == 2 and kernel.inputs == 1
     return 2 * kernel.alignment if is_twice else kernel.alignment
 
 
 def plain_dense(architecture: str) -> list[Kernel]:
-    return [k for k in kernels(architecture) if k.layout == "dense" and not k.is_extreme]
+    """Those for dense operands, staged or not."""
+    return [k for k in kernels(architecture) if k.layout != "strided" and not k.is_extreme]
 
 
 def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
@@ -79,12 +82,17 @@ def test_there_is_a_kernel_for_every_layout_dtype_and_function(architecture: str
     found = {str(kernel) for kernel in kernels(architecture)}
     functions = ["Value", "Backward", "BackwardFromResult", "ExtremeValue", "ExtremeBackward"]
     functions += ["PlusOneValue", "PlusOneBackward"]
+
+    def layouts(size: int) -> dict[str, tuple[int, ...]]:
+        return {"dense": (32, 16, size), "staged": (16,), "strided": (16, size)}
+
     assert found == {
         f"{layout}<{alignment}, {dtype}, {function}>"
         for dtype, size in {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}.items()
-        for layout, alignments in {"dense": (32, 16, size), "strided": (16, size)}.items()
+        for layout, alignments in layouts(size).items()
         for alignment in alignments
         for function in functions
+        if not (layout == "staged" and function.startswith("Extreme"))
     }
 
 
@@ -116,8 +124,18 @@ def test_aligned_operands_are_accessed_as_widely_as_the_architecture_can(archite
     for kernel in kernels(architecture):
         width = min(widest, kernel.alignment) if kernel.is_wide else kernel.element_size
         # The elements at the edges of a run are done one by one.
-        edges = {kernel.element_size} if kernel.layout == "dense" else set()
-        assert kernel.widths("LDG") == kernel.widths("STG") == {width} | edges, kernel
+        edges = set() if kernel.layout == "strided" else {kernel.element_size}
+        assert kernel.widths("STG") == {width} | edges, kernel
+        if is_copied_to_shared_memory(kernel, architecture):
+            assert kernel.widths("LDG") == edges, kernel
+            assert kernel.widths("LDGSTS") == kernel.widths("LDS") == {width}, kernel
+        else:
+            assert kernel.widths("LDG") == {width} | edges, kernel
+
+
+def is_copied_to_shared_memory(kernel: Kernel, architecture: str) -> bool:
+    """Where there is no instruction for it, a staged kernel is never started."""
+    return kernel.layout == "staged" and compute_capability(architecture) >= 80
 
 
 @parametrize_architectures
@@ -134,15 +152,31 @@ def test_loads_are_under_way_together(architecture: str) -> None:
     for kernel in plain_dense(architecture):
         if not kernel.is_wide:
             continue
-        width = max(kernel.widths("LDG"))
+        is_copied = is_copied_to_shared_memory(kernel, architecture)
+        name = "LDGSTS" if is_copied else "LDG"
+        width = max(kernel.widths(name))
         wide = [
             n
             for n, instruction in enumerate(kernel.instructions)
-            if instruction.startswith("LDG") and str(8 * width) in instruction.split(".")
+            if instruction.split(".")[0] == name and str(8 * width) in instruction.split(".")
         ]
         assert len(wide) * width == bytes_of_each_operand(kernel) * kernel.inputs, kernel
         between = kernel.instructions[wide[0] : wide[-1]]
         assert not arithmetic & {i.split(".")[0] for i in between}, kernel
+        if is_copied:  # and the thread waits for them before it reads the first of them
+            names = [i.split(".")[0] for i in kernel.instructions]
+            assert wide[-1] < names.index("DEPBAR") < names.index("LDS"), kernel
+            assert names.count("DEPBAR") == 1, kernel
+
+
+@parametrize_architectures
+def test_shared_memory_leaves_room_for_all_threads(architecture: str) -> None:
+    """2,048 of them; a multiprocessor of an H200 has 228 KiB, and takes 1 KiB for each block."""
+    for kernel in kernels(architecture):
+        of_system = 1 << 10 if compute_capability(architecture) >= 90 else 0
+        staged = of_system + 128 * 64 if kernel.layout == "staged" else 0
+        assert kernel.shared == staged, kernel
+        assert kernel.shared * 2048 // 128 <= 228 << 10, kernel
 
 
 @parametrize_architectures
