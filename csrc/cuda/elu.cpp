@@ -9,8 +9,6 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include <algorithm>
-
 #include "../operands.h"
 #include "kernels.h"
 #include "tiles.h"
@@ -47,17 +45,6 @@ at::Tensor empty_output_cuda(const at::Tensor& self) {
   return empty_output(self);
 }
 
-// How many blocks with staged inputs the device holds at once.
-unsigned staged_wave(const cudaDeviceProp& device) {
-  if (device.major < 8) {
-    return 0;
-  }
-  const int by_threads = device.maxThreadsPerMultiProcessor / cuda::kThreads;
-  const auto by_memory =
-      device.sharedMemPerMultiprocessor / (cuda::kStagedBytes + device.reservedSharedMemPerBlock);
-  return device.multiProcessorCount * std::min<size_t>(by_threads, by_memory);
-}
-
 template <typename T, int inputs>
 Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>& in,
                                 int64_t numel) {
@@ -69,7 +56,12 @@ Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>
   operands.numel = numel;
   const cudaDeviceProp& device = *at::cuda::getCurrentDeviceProperties();
   operands.widest_access = device.major >= 10 ? 32 : 16;
-  operands.wave = staged_wave(device);
+  operands.wave = 0;
+  if (device.major >= 8) {
+    operands.wave =
+        cuda::staged_wave(device.multiProcessorCount, device.maxThreadsPerMultiProcessor,
+                          device.sharedMemPerMultiprocessor, device.reservedSharedMemPerBlock);
+  }
   return operands;
 }
 

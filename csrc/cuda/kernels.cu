@@ -1,5 +1,5 @@
-// A kernel for dense operands, one for such of them as fill the device just once, and one for
-// strided operands, each for any function of elements.
+// A kernel for dense operands, one for those whose blocks then all run at once, and one for strided
+// operands, each for any function of elements.
 #include <algorithm>
 #include <type_traits>
 

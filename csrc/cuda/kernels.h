@@ -38,8 +38,8 @@ struct Dense {
   std::int64_t numel;
   // Of the device, in bytes. Code for an older one does two accesses of 16 in place of one of 32.
   int widest_access;
-  // How many blocks the device holds at once whose inputs are staged in shared memory; 0 where it
-  // has no asynchronous copies to there.
+  // How many blocks with inputs staged in shared memory the device holds at once; 0 where it has no
+  // asynchronous copies to there.
   unsigned wave;
 };
 

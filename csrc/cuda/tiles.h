@@ -2,6 +2,8 @@
 // a test can walk through every thread of every launch.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 
@@ -32,7 +34,7 @@ struct Pattern {
 };
 
 // The same where the inputs are staged in shared memory, 64 bytes for each thread: so many do not
-// fit into its registers.
+// fit into its registers, beside the formula.
 template <int element_size, int inputs>
 struct StagedPattern {
   static constexpr int width = 16 / element_size;
@@ -41,11 +43,21 @@ struct StagedPattern {
 };
 constexpr int kStagedBytes = kThreads * 64;  // of a block
 
-// Inputs are staged where the device then holds all blocks at once, in one wave, and would take
-// more than one and a half waves of the usual blocks. On an H200 that spares 0.5 of 12 us, but
-// costs as much where it makes no such difference: docs/gpu/README.md.
+// How many staged blocks a device holds at once, by its properties.
+inline unsigned staged_wave(int multiprocessors, int threads_of_each, std::size_t shared_of_each,
+                            std::size_t reserved_for_block) {
+  const auto by_threads = static_cast<unsigned>(threads_of_each / kThreads);
+  const auto by_memory =
+      static_cast<unsigned>(shared_of_each / (kStagedBytes + reserved_for_block));
+  return static_cast<unsigned>(multiprocessors) * std::min(by_threads, by_memory);
+}
+
+// Inputs are staged where all blocks then run at once, in one wave, and the usual blocks would be
+// more than one and a half times as many as that. On an H200 that spares 0.5 to 0.8 us of 8 to 12
+// (docs/gpu/README.md); for fewer it does not pay. A wave of 0 is that of a device that has no
+// asynchronous copies to shared memory.
 inline bool is_staged(unsigned staged_blocks, unsigned usual_blocks, unsigned wave) {
-  return staged_blocks <= wave && usual_blocks > wave + wave / 2;
+  return wave > 0 && staged_blocks <= wave && usual_blocks > wave + wave / 2;
 }
 
 // How many elements lie before the first one that has the alignment in every operand; -1 where

@@ -11,7 +11,7 @@
 namespace torch_elu::cuda {
 namespace {
 
-// Walks through all threads of a launch as dense_kernel does, and counts.
+// Walks through all threads of a launch as dense_kernel and staged_kernel do, and counts.
 template <typename P>
 std::vector<int> touched(std::int64_t numel, int head) {
   const Run run(numel, head, P::chunk);
@@ -111,7 +111,15 @@ TEST(Staging, IsForWhatOneWaveHoldsAndTheUsualBlocksWouldNot) {
   EXPECT_TRUE(is_staged_on_h200(floats * 4));
   EXPECT_FALSE(is_staged_on_h200(floats * 4 + 16));
   EXPECT_FALSE(is_staged_on_h200(std::int64_t{1} << 31));
-  EXPECT_FALSE(is_staged(1, 4, 0));  // a device that has no copies to shared memory
+  EXPECT_FALSE(is_staged(1, 4, 0));
+  EXPECT_FALSE(is_staged(0, 1, 0));
+}
+
+// By the compute capability's limits, which CUDA's programming guide lists.
+TEST(Staging, HasAsManyBlocksAsThreadsAndSharedMemoryAllow) {
+  EXPECT_EQ(staged_wave(132, 2048, 228 << 10, 1 << 10), 132U * 16);  // H200
+  EXPECT_EQ(staged_wave(108, 2048, 164 << 10, 1 << 10), 108U * 16);  // A100
+  EXPECT_EQ(staged_wave(58, 1536, 100 << 10, 1 << 10), 58U * 11);    // L4
 }
 
 TEST(Alignment, HeadAlignsEveryOperandOrThereIsNone) {

@@ -10,6 +10,7 @@
 
 #include "../../csrc/cuda/kernels.h"
 #include "../../csrc/cuda/tiles.h"
+#include "emulated_cuda.h"
 #include "operations.h"
 #include "reference.h"
 
@@ -108,7 +109,7 @@ constexpr Form kForms[] = {Form::by_16_bytes, Form::by_32_bytes, Form::staged};
 
 template <typename T>
 void run_dense(Operation operation, const CoefficientsOf<T>& k, cpu_t<T>* out, const cpu_t<T>* grad,
-               const cpu_t<T>* x, std::int64_t numel, Form form = Form::by_32_bytes) {
+               const cpu_t<T>* x, std::int64_t numel, Form form) {
   const auto pointer = [](const auto* p) { return reinterpret_cast<const T*>(p); };
   const int widest_access = form == Form::by_32_bytes ? 32 : 16;
   const auto run_on = [&]<int inputs>(Dense<T, inputs> operands) {
@@ -164,6 +165,10 @@ TYPED_TEST(CudaKernels, GiveTheBitsOfTheCpuForAllCoefficients) {
       for (const auto form : kForms) {
         run_dense<T>(operation, k, out.data(), grad.data(), x.data(), 65536, form);
         expect_same(out.data(), want.data(), 65536, p.name);
+        if (form == Form::staged && !k.is_extreme) {
+          const unsigned inputs = takes_gradient(operation) ? 2 : 1;
+          EXPECT_EQ(blocks_of_last_launch, 65536 * sizeof(T) * inputs / kStagedBytes) << p.name;
+        }
       }
     }
   }

@@ -15,10 +15,12 @@
 #define __shared__ static
 
 inline thread_local uint3 threadIdx, blockIdx;
+inline unsigned blocks_of_last_launch;
 
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                const Arguments&... arguments) {
+  blocks_of_last_launch = config->gridDim.x;
   for (blockIdx.x = 0; blockIdx.x < config->gridDim.x; ++blockIdx.x) {
     for (threadIdx.x = 0; threadIdx.x < config->blockDim.x; ++threadIdx.x) {
       kernel(arguments...);

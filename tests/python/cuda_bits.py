@@ -31,7 +31,7 @@ COEFFICIENTS: dict[str, tuple[float, float, float]] = {
     "input_scale inf": (1.0, 1.0, math.inf),
     "alpha nan": (math.nan, 1.0, 1.0),
 }
-MANY = 1 << 22  # so many that none are staged in shared memory, which test_cuda.py has
+MANY = 1 << 22  # too many to be staged in shared memory, which test_cuda.py has
 
 
 def inputs(dtype: torch.dtype) -> Tensor:

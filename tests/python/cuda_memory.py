@@ -48,7 +48,7 @@ def main() -> None:
             for offset in (0, 1, 16 // dtype.itemsize):
                 call_all(on_gpu(host, offset), on_gpu(host))
             torch.ops.torch_elu.elu_(on_gpu(host, 3))
-        for inputs in (1, 2):  # of which the kernels stage each
+        for inputs in (1, 2):  # sizes at which kernels of so many inputs stage them
             host = torch.randn(staged_numel(dtype, inputs) + 5).to(dtype)
             offset = 16 // dtype.itemsize
             call_all(on_gpu(host, offset), on_gpu(host, offset))

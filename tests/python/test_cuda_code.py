@@ -134,7 +134,7 @@ def test_aligned_operands_are_accessed_as_widely_as_the_architecture_can(archite
 
 
 def is_copied_to_shared_memory(kernel: Kernel, architecture: str) -> bool:
-    """Where there is no instruction for it, a staged kernel is never started."""
+    """Before compute capability 8.0 there is no instruction for it."""
     return kernel.layout == "staged" and compute_capability(architecture) >= 80
 
 
@@ -170,13 +170,11 @@ def test_loads_are_under_way_together(architecture: str) -> None:
 
 
 @parametrize_architectures
-def test_shared_memory_leaves_room_for_all_threads(architecture: str) -> None:
-    """2,048 of them; a multiprocessor of an H200 has 228 KiB, and takes 1 KiB for each block."""
+def test_staged_inputs_take_64_bytes_of_shared_memory_for_each_thread(architecture: str) -> None:
     for kernel in kernels(architecture):
         of_system = 1 << 10 if compute_capability(architecture) >= 90 else 0
         staged = of_system + 128 * 64 if kernel.layout == "staged" else 0
         assert kernel.shared == staged, kernel
-        assert kernel.shared * 2048 // 128 <= 228 << 10, kernel
 
 
 @parametrize_architectures
