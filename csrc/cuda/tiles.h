@@ -106,8 +106,9 @@ struct Accesses {
   TORCH_ELU_INLINE Accesses(const Run& run, std::int64_t block, int thread) {
     constexpr int tile = step * count;
     const std::int64_t rest = run.body - block * tile;
-    first = run.head + block * tile + thread * width;
-    left = static_cast<int>(rest < tile ? rest : tile) - thread * width;
+    const int offset = thread * width;
+    first = run.head + block * tile + offset;
+    left = static_cast<int>(rest < tile ? rest : tile) - offset;
   }
 
   TORCH_ELU_INLINE bool has(int access) const { return access * step < left; }
