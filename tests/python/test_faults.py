@@ -47,7 +47,7 @@ import os, shutil, sys
 whole = path + ".whole"
 os.rename(path, whole)
 size = os.path.getsize(whole)
-for length in (0, 63, 64, 500, 5000, size // 50, size // 2, size * 3 // 4):
+for length in (0, 40, 63, 64, 500, 5000, size // 50, size // 2, size * 3 // 4):
     shutil.copy(whole, path)
     os.truncate(path, length)
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -224,7 +225,14 @@ def test_the_nodes_are_accurate_near_0_in_float16(name: str) -> None:
 
 
 # Coefficients of the operator, for which ONNX has no node: (alpha, scale, input_scale)
-OTHERS = [(0.3, 2.0, 0.7), (0.3, -2.0, 1.0), (0.3, 2.0, -0.7), (2.0, 1.0, 0.4), (0.0, 1.0, 2.0)]
+OTHERS = [
+    (0.3, 2.0, 0.7),
+    (0.3, -2.0, 1.0),
+    (0.3, 2.0, -0.7),
+    (2.0, 1.0, 0.4),
+    (2.0, 3.0, 0.5),  # CELU's but for the scale
+    (0.0, 1.0, 2.0),
+]
 
 
 EXPORTED_TOO = {
@@ -273,8 +281,9 @@ def test_other_coefficients_become_the_formula(numbers: tuple[float, float, floa
         (Coefficients(1.234567, 0.987654, 1.7), -1.2, -0.4, 2),
         (celu(1000.0), -0.72, -0.68, 2),
         (celu(-3.0), 0.0, 600.0, 3),  # Exp is the result, and its error that of the result
+        (Coefficients(123.0, 1 / 123), -1e-9, -1e-12, 1.1),  # a product above 1, rounded to 1
     ],
-    ids=["all", "celu(1000)", "celu(-3)"],
+    ids=["all", "celu(1000)", "celu(-3)", "rounded to 1"],
 )
 def test_the_formula_in_float64_makes_up_for_rounded_products(
     c: Coefficients, low: float, high: float, limit: float
@@ -297,6 +306,29 @@ def test_no_size_of_float64_makes_the_formula_nan(c: Coefficients) -> None:
     torch.testing.assert_close(result, exact_value(x, c), rtol=1e-12, atol=1e-280)
 
 
+# The products of the second and third are 0 and infinity, and the last alpha has no halves.
+@pytest.mark.parametrize(
+    "c",
+    [
+        Coefficients(1e-80, 1.0, 1e-80),
+        Coefficients(1e-200, 1.0, 1e-200),
+        Coefficients(1e200, 1.0, 1e200),
+        celu(sys.float_info.max),
+    ],
+    ids=str,
+)
+def test_coefficients_of_every_size_become_a_formula_that_is_right(c: Coefficients) -> None:
+    x = of_every_size()
+    result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
+    assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 3
+
+
+def test_subnormal_results_in_float64_are_rounded_once() -> None:
+    x = torch.logspace(-322, -309, 4000, dtype=torch.float64).neg()
+    result = run(export(Calls(torch_elu.selu), x), x)
+    assert largest_mpmath_error(result, mpmath_value(x.tolist(), SELU)) <= 0.51
+
+
 def test_alpha_0_makes_0_of_negative_numbers_even_where_the_exponential_grows() -> None:
     x = of_every_size()
     result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, 0.0, 2.0, -3.0)), x), x)
@@ -316,8 +348,17 @@ def test_other_dtypes_run_in_onnxruntime(name: str, dtype: torch.dtype, opset: i
     assert steps(run(model, x), x, c, dtype) <= 2
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("elu(0.3)", ["Elu"]), ("selu", ["Selu"]), ("celu(0.7)", ["Cast", "Celu", "Cast"])],
+)
+def test_in_float16_celu_alone_stands_between_casts(name: str, expected: list[str]) -> None:
+    model = export(Calls(EXPORTED[name][0]), inputs(torch.float16))
+    assert [name for name, _ in nodes(model)] == expected
+
+
 @parametrize_exported
-@pytest.mark.parametrize("opset", [11, 18])
+@pytest.mark.parametrize("opset", [9, 11, 12, 18])
 def test_the_exporter_of_torchscript_writes_the_same_nodes(
     ours: Function,
     theirs: Function | None,

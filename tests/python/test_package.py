@@ -88,7 +88,18 @@ def delete_build(package: Path) -> None:
 
 
 def overwrite_library(package: Path) -> None:
-    (package / "lib" / "libtorch_elu.so").write_text("not a library")
+    (package / "lib" / "libtorch_elu.so").write_text("not a library\n" * 100)
+
+
+def pretend_32_bits(package: Path) -> None:
+    with (package / "lib" / "libtorch_elu.so").open("r+b") as file:
+        file.seek(4)
+        file.write(b"\x01")
+
+
+def delete_extension(package: Path) -> None:
+    for path in package.glob("_C.*.so"):
+        path.unlink()
 
 
 REBUILD = (
@@ -105,6 +116,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "not built": (delete_build, "torch_elu in {package} has not been built: {rebuild}"),
     "broken library": (overwrite_library, "library {package}/lib/libtorch_elu.so cannot be loaded"),
+    "library of 32 bits": (
+        pretend_32_bits,
+        "library {package}/lib/libtorch_elu.so cannot be loaded",
+    ),
+    "no extension": (delete_extension, "is missing in {package} (there: none): {rebuild}"),
 }
 
 
@@ -123,6 +139,7 @@ def test_a_damaged_package_says_what_to_run(
         in sentence
     )
     assert REBUILD in sentence
+    assert "cut short" not in sentence
 
 
 def test_the_source_tree_says_that_it_is_not_built(repository: Path, run_python: RunPython) -> None:
@@ -133,19 +150,65 @@ def test_the_source_tree_says_that_it_is_not_built(repository: Path, run_python:
     )
 
 
-def test_a_second_copy_of_the_library_is_named(tmp_path: Path, run_python: RunPython) -> None:
-    other = tmp_path / "other" / "libtorch_elu.so"
+WITHOUT_MAPS = """
+from pathlib import Path
+read = Path.read_text
+def refuse(path, *arguments, **keywords):
+    if str(path) == "/proc/self/maps": raise PermissionError(path)
+    return read(path, *arguments, **keywords)
+Path.read_text = refuse
+"""
+LOADS = {
+    "by torch, where the process may not read its maps": (
+        WITHOUT_MAPS + "import torch; torch.ops.load_library(path)\n"
+    ),
+    "by torch": "import torch; torch.ops.load_library(path)\n",
+    "by another program": "import ctypes, torch; ctypes.CDLL(path)\n",
+}
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS.keys())
+def test_a_second_copy_of_the_library_is_named(
+    load: str, tmp_path: Path, run_python: RunPython
+) -> None:
+    other = tmp_path / "another folder" / "libtorch_elu.so"
     other.parent.mkdir()
     shutil.copy(torch_elu.library_path, other)
-    script = f"import torch; torch.ops.load_library({str(other)!r}); import torch_elu"
-    result = run_python("-c", script, check=False)
+    result = run_python("-c", f"path = {str(other)!r}\n{load}import torch_elu", check=False)
     assert result.returncode == 1
     sentence = result.stderr.strip().splitlines()[-1]
     assert sentence.startswith(
-        "ImportError: A second copy of torch_elu's library is already loaded"
+        f"ImportError: A second copy of torch_elu's library is already loaded from {other}: "
     )
-    assert str(other) in sentence
     assert torch_elu.library_path in sentence
+
+
+def test_a_library_that_was_installed_anew_after_it_was_loaded_is_no_second_copy(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    package = copy_of_package(tmp_path / "packages")
+    library = package / "lib" / "libtorch_elu.so"
+    new = shutil.copy(library, tmp_path / "new.so")
+    run_python(
+        "-c",
+        f"import os, torch; torch.ops.load_library({str(library)!r})\n"
+        f"os.replace({str(new)!r}, {str(library)!r}); import torch_elu",
+        path=package.parent,
+    )
+
+
+def test_the_library_by_another_name_is_no_second_copy(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    package = copy_of_package(tmp_path / "packages")
+    library = package / "lib" / "libtorch_elu.so"
+    library.rename(tmp_path / "libtorch_elu.so")
+    library.symlink_to(tmp_path / "libtorch_elu.so")
+    run_python(
+        "-c",
+        f"import torch; torch.ops.load_library({str(library)!r}); import torch_elu",
+        path=package.parent,
+    )
 
 
 def test_loading_the_right_library_first_is_fine(run_python: RunPython) -> None:
