@@ -78,14 +78,32 @@ def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
         importlib.import_module("no_such_module")
 
 
+def test_two_functions_may_wait_for_one_module(module: str) -> None:
+    calls: list[int] = []
+    for number in range(2):
+        after_import(module, lambda number=number: calls.append(number))
+    importlib.import_module(module)
+    assert sorted(calls) == [0, 1]
+
+
+def test_the_finders_behind_are_asked_what_this_one_is(finders: list[object]) -> None:
+    asked: list[tuple[object, ...]] = []
+    finders.append(SimpleNamespace(find_spec=lambda *arguments: asked.append(arguments)))
+    after_import("no_such_package.part", lambda: None)
+    arguments = "no_such_package.part", ["no such folder"], ModuleType("part")
+    assert finders[0].find_spec(*arguments) is None
+    assert asked == [arguments]
+
+
 @pytest.mark.usefixtures("finders")
 def test_a_folder_without_code_is_imported_as_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "imported_later_folder").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     after_import("imported_later_folder", lambda: None)
     importlib.import_module("imported_later_folder")
+    assert caplog.text == ""
 
 
 class OthersLoader(Loader):
@@ -169,15 +187,32 @@ def test_a_loader_may_serve_other_modules_too(finders: list[object]) -> None:
     assert answers == [42]
 
 
-def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
-    finders: list[object], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def without_hook(finders: list[object]) -> Iterator[str]:
+    """The name of a module whose loader takes no hook."""
     find_spec = {"without_hook": spec_from_loader("without_hook", WithoutAttributes())}.get
     finders.append(SimpleNamespace(find_spec=lambda name, *_: find_spec(name)))
-    after_import("without_hook", lambda: None)
+    yield "without_hook"
+    sys.modules.pop("without_hook", None)
+
+
+def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
+    without_hook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    after_import(without_hook, lambda: None)
     with caplog.at_level(logging.WARNING, logger="torch_elu"):
-        assert importlib.import_module("without_hook").answer == 42
+        assert importlib.import_module(without_hook).answer == 42
     assert "without_hook is not served" in caplog.text
+    assert "AttributeError: " in caplog.text
+
+
+def test_loaders_of_other_modules_are_left_alone(
+    without_hook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    after_import("another_module", lambda: None)
+    with caplog.at_level(logging.WARNING, logger="torch_elu"):
+        importlib.import_module(without_hook)
+    assert caplog.text == ""
 
 
 def test_an_error_of_the_function_is_logged_and_the_import_succeeds(

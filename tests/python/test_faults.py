@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -47,7 +48,7 @@ import os, shutil, sys
 whole = path + ".whole"
 os.rename(path, whole)
 size = os.path.getsize(whole)
-for length in (0, 40, 63, 64, 500, 5000, size // 50, size // 2, size * 3 // 4):
+for length in (0, 40, 63, 64, 470, 5000, size // 50, size // 2, size * 3 // 4):
     shutil.copy(whole, path)
     os.truncate(path, length)
     try:
@@ -70,6 +71,23 @@ def test_a_file_that_was_cut_short_is_an_error_and_no_crash(
     path = package / "lib" / "libtorch_elu.so" if file == "library" else extension(package)
     given = f"file, path, rebuild = {file!r}, {str(path)!r}, {REBUILD!r}"
     run_python("-c", given + CUT_SHORT + USE, path=package.parent)
+
+
+def test_a_file_that_has_all_its_segments_is_loaded_and_one_byte_less_is_an_error(
+    package: Path, run_python: RunPython
+) -> None:
+    readelf = shutil.which("readelf")
+    if readelf is None:
+        pytest.skip("readelf is not here")
+    path = package / "lib" / "libtorch_elu.so"
+    listed = subprocess.check_output([readelf, "-lW", path], text=True)
+    segments = re.findall(r"^ +LOAD +(\w+) +\w+ +\w+ +(\w+)", listed, re.MULTILINE)
+    needed = max(int(offset, 16) + int(in_file, 16) for offset, in_file in segments)
+    os.truncate(path, needed)  # what is behind are tables of sections, which no loader reads
+    run_python("-c", "import torch, torch_elu\n" + USE, path=package.parent)
+    os.truncate(path, needed - 1)
+    sentence = last_line(run_python("-c", "import torch_elu", path=package.parent, check=False))
+    assert f"it has {needed - 1} bytes, and {needed} are needed" in sentence
 
 
 def test_an_extension_of_another_python_is_named(package: Path, run_python: RunPython) -> None:

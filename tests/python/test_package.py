@@ -26,7 +26,8 @@ def test_paths_lead_to_library_headers_and_cmake_package() -> None:
     assert torch_elu.library_path in torch.ops.loaded_libraries
     for folder in torch_elu.include_paths():
         assert Path(folder, "torch_elu", "torch_elu.h").is_file()
-    assert list(Path(torch_elu.cmake_prefix_path).rglob("TorchELUConfig.cmake"))
+    # Where find_package looks: <prefix>/<name>*/
+    assert Path(torch_elu.cmake_prefix_path, "TorchELU", "TorchELUConfig.cmake").is_file()
     assert (PACKAGE / "py.typed").is_file()
 
 
@@ -91,10 +92,9 @@ def overwrite_library(package: Path) -> None:
     (package / "lib" / "libtorch_elu.so").write_text("not a library\n" * 100)
 
 
-def pretend_32_bits(package: Path) -> None:
-    with (package / "lib" / "libtorch_elu.so").open("r+b") as file:
-        file.seek(4)
-        file.write(b"\x01")
+def overwrite_with_another_format(package: Path) -> None:
+    # ELF of 32 bits, which has other fields where that of 64 has its offsets.
+    (package / "lib" / "libtorch_elu.so").write_bytes(b"\x7fELF\x01" + b"\xff" * 95)
 
 
 def delete_extension(package: Path) -> None:
@@ -116,8 +116,8 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "not built": (delete_build, "torch_elu in {package} has not been built: {rebuild}"),
     "broken library": (overwrite_library, "library {package}/lib/libtorch_elu.so cannot be loaded"),
-    "library of 32 bits": (
-        pretend_32_bits,
+    "library of another format": (
+        overwrite_with_another_format,
         "library {package}/lib/libtorch_elu.so cannot be loaded",
     ),
     "no extension": (delete_extension, "is missing in {package} (there: none): {rebuild}"),
