@@ -44,16 +44,21 @@ inline void check_dtype(at::ScalarType dtype, const char* name) {
   TORCH_CHECK_NOT_IMPLEMENTED(is_supported(dtype), unsupported_dtype(dtype, name));
 }
 
+inline void check_one_device(const at::Tensor& a, const char* a_name, const at::Tensor& b,
+                             const char* b_name, const char* name) {
+  TORCH_CHECK(a.device() == b.device(),
+              "Expected all tensors to be on the same device, but torch_elu::", name, " got ",
+              a_name, " on ", a.device(), " and ", b_name, " on ", b.device(),
+              ". Move one of them with .to().");
+}
+
 /// The operands of the backward `name`, which calls the second one `saved_name`.
 inline void check_backward_operands(const at::Tensor& grad_output, const at::Tensor& saved,
                                     const char* name, const char* saved_name) {
   TORCH_CHECK(grad_output.defined() && saved.defined(), "torch_elu::", name,
               " expected a tensor, but got None (an undefined tensor in C++) as ",
               grad_output.defined() ? saved_name : "grad_output", ".");
-  TORCH_CHECK(grad_output.device() == saved.device(),
-              "Expected all tensors to be on the same device, but torch_elu::", name,
-              " got grad_output on ", grad_output.device(), " and ", saved_name, " on ",
-              saved.device(), ". Move one of them with .to().");
+  check_one_device(grad_output, "grad_output", saved, saved_name, name);
   TORCH_CHECK(grad_output.scalar_type() == saved.scalar_type(), "torch_elu::", name,
               " expected grad_output to have the dtype of ", saved_name, ", ", saved.scalar_type(),
               ", but got ", grad_output.scalar_type(), ". Convert one of them.");

@@ -4,7 +4,7 @@
 #   make gpu PYTHON=...     with that one
 # Prints what passed, what failed and what did not run; exits with 1 where something failed. docs/gpu/README.md
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 out=$PWD/build/gpu
 site=$out/site

@@ -174,6 +174,7 @@ at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const 
                          const at::Scalar& input_scale, at::Tensor& out) {
   check_defined(self, "elu.out");
   check_defined(out, "elu.out");
+  check_one_device(self, "self", out, "out", "elu.out");
   run_elu(out, self, alpha, scale, input_scale, "elu.out");
   return out;
 }

@@ -115,24 +115,24 @@ __global__ void __launch_bounds__(kThreads, kThreadsOfMultiprocessor / kThreads)
   }
 }
 
-// The accesses of a thread to strided operands.
+// How many accesses a thread does to strided operands.
 template <typename Access>
-constexpr int kStridedAccesses = Access::width == 1 ? 4 : 2;
+constexpr int kStridedCount = Access::width == 1 ? 4 : 2;
 
 template <int alignment, typename T, int inputs, typename Function>
 __global__ void __launch_bounds__(kThreads)
     strided_kernel(Strided<T, inputs> operands, Function function) {
   using Access = AccessOf<T, alignment>;
-  constexpr int count = kStridedAccesses<Access>;
-  const std::uint32_t first = blockIdx.x * (kThreads * count) + threadIdx.x;
+  constexpr int count = kStridedCount<Access>;
+  const StridedAccesses<count> accesses(blockIdx.x, threadIdx.x);
   std::uint32_t index[count], offset[count][inputs + 1];
 #pragma unroll
-  for (int i = 0; i < count; ++i) index[i] = first + i * kThreads;
+  for (int i = 0; i < count; ++i) index[i] = accesses.number(i);
   operands.offsets.get(index, offset);
   Access loaded[count][inputs];
 #pragma unroll
   for (int i = 0; i < count; ++i) {
-    if (first + i * kThreads >= operands.count) break;
+    if (!accesses.has(i, operands.count)) break;
 #pragma unroll
     for (int input = 0; input < inputs; ++input) {
       const char* from = reinterpret_cast<const char*>(operands.in[input]);
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 #pragma unroll
   for (int i = 0; i < count; ++i) {
-    if (first + i * kThreads >= operands.count) break;
+    if (!accesses.has(i, operands.count)) break;
     apply(function, loaded[i]).store(reinterpret_cast<char*>(operands.out) + offset[i][0]);
   }
 }
@@ -174,9 +174,9 @@ cudaError_t start_dense(const Dense<T, inputs>& operands, int head, const Functi
 template <int alignment, typename T, int inputs, typename Function>
 cudaError_t start_strided(const Strided<T, inputs>& operands, const Function& function,
                           cudaStream_t stream) {
-  constexpr unsigned tile = kThreads * kStridedAccesses<AccessOf<T, alignment>>;
-  return start(strided_kernel<alignment, T, inputs, Function>, (operands.count + tile - 1) / tile,
-               stream, operands, function);
+  constexpr int count = kStridedCount<AccessOf<T, alignment>>;
+  return start(strided_kernel<alignment, T, inputs, Function>,
+               StridedAccesses<count>::blocks(operands.count), stream, operands, function);
 }
 
 template <typename T, int inputs, typename Function>

@@ -1,4 +1,4 @@
-// Which elements each thread of a dense kernel touches: plain arithmetic, for the host too, so that
+// Which elements each thread of a kernel touches: plain arithmetic, for the host too, so that
 // a test can walk through every thread of every launch.
 #pragma once
 
@@ -54,8 +54,9 @@ inline unsigned staged_wave(int multiprocessors, int threads_of_each, std::size_
 
 // Inputs are staged where all blocks then run at once, in one wave, and the usual blocks would be
 // more than one and a half times as many as that. On an H200 that spares 0.5 to 0.8 us of 8 to 12
-// (docs/gpu/README.md); for fewer it does not pay. A wave of 0 is that of a device that has no
-// asynchronous copies to shared memory.
+// in the forward of float32 and float64, and makes next to no difference to the others
+// (docs/gpu/README.md); for fewer blocks it does not pay. A wave of 0 is that of a device that has
+// no asynchronous copies to shared memory.
 inline bool is_staged(unsigned staged_blocks, unsigned usual_blocks, unsigned wave) {
   return wave > 0 && staged_blocks <= wave && usual_blocks > wave + wave / 2;
 }
@@ -119,5 +120,21 @@ struct Accesses {
 TORCH_ELU_INLINE std::int64_t edge(const Run& run, int thread) {
   return thread < run.head ? thread : run.body + thread;
 }
+
+// A thread's accesses to strided operands, a block apart, by their numbers below `all`.
+template <int count>
+struct StridedAccesses {
+  static constexpr std::uint32_t tile = kThreads * count;  // of a block
+
+  std::uint32_t first;
+
+  TORCH_ELU_INLINE StridedAccesses(std::uint32_t block, std::uint32_t thread)
+      : first(block * tile + thread) {}
+
+  TORCH_ELU_INLINE std::uint32_t number(int access) const { return first + access * kThreads; }
+  TORCH_ELU_INLINE bool has(int access, std::uint32_t all) const { return number(access) < all; }
+
+  static unsigned blocks(std::uint32_t all) { return (all + tile - 1) / tile; }
+};
 
 }  // namespace torch_elu::cuda

@@ -54,7 +54,6 @@ class override_aten:
         except IndexError:
             kernels = _C.OverrideAten()
         self._of_blocks.append(kernels)
-        _in_force.add(self)
         return self
 
     def __exit__(
@@ -64,9 +63,8 @@ class override_aten:
         traceback: TracebackType | None,
     ) -> None:
         del self._of_blocks[-1:]  # none is left after remove()
-        if not self._of_blocks:
-            _in_force.discard(self)
+        _in_force.discard(self)
 
 
-# Without a name for it, an override must live on all the same.
+# Without a name for it, an override must live on all the same. One of a block lives by the block.
 _in_force: set[override_aten] = set()

@@ -95,6 +95,37 @@ TYPED_TEST(DenseKernel, CountsBeyond32Bits) {
   EXPECT_EQ(edge(run, 1), 1 + run.body);
 }
 
+// Walks through all threads of a launch as strided_kernel does.
+template <int count>
+std::vector<int> touched_strided(std::uint32_t all) {
+  using A = StridedAccesses<count>;
+  std::vector<int> times(all, 0);
+  for (std::uint32_t block = 0; block < A::blocks(all); ++block) {
+    for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
+      const A accesses(block, thread);
+      for (int i = 0; i < count && accesses.has(i, all); ++i) times.at(accesses.number(i)) += 1;
+    }
+  }
+  return times;
+}
+
+TEST(StridedKernel, DoesEveryAccessOnceForEveryNumberOfThem) {
+  for (std::uint32_t all = 0; all <= 4096; ++all) {
+    const std::vector<int> once(all, 1);
+    ASSERT_EQ(touched_strided<2>(all), once) << all;
+    ASSERT_EQ(touched_strided<4>(all), once) << all;
+  }
+}
+
+TEST(StridedKernel, CountsUpTo31Bits) {
+  using A = StridedAccesses<4>;
+  constexpr std::uint32_t most = (std::uint32_t{1} << 31) - 1;
+  const A last(A::blocks(most) - 1, kThreads - 1);
+  EXPECT_EQ(last.number(3), most);  // whose number is one too high
+  EXPECT_TRUE(last.has(2, most));
+  EXPECT_FALSE(last.has(3, most));
+}
+
 // Of floats on an H200: 132 multiprocessors, of 16 blocks each.
 constexpr unsigned kWave = 132 * 16;
 bool is_staged_on_h200(std::int64_t numel) {

@@ -216,13 +216,58 @@ TYPED_TEST(CudaKernels, WriteInPlace) {
   }
 }
 
+// How many elements a block does tells which kernel ran.
+TYPED_TEST(CudaKernels, TakeTheWidestAccessesThatTheOperandsAllow) {
+  using T = TypeParam;
+  using C = cpu_t<T>;
+  constexpr int size = sizeof(T), in_16_bytes = 16 / size, in_32_bytes = 32 / size;
+  constexpr unsigned by_32_bytes = kThreads * in_32_bytes;
+  constexpr unsigned by_16_bytes = kThreads * in_16_bytes * (size == 2 ? 2 : 1);
+  constexpr unsigned one_by_one = kThreads * (size == 8 ? 4 : 8);
+  constexpr std::size_t n = std::size_t{64} * 1024;
+  const std::vector<C> zeros(n);
+  const auto blocks = [&](int of_out, int of_x, Form form) {
+    Placed<C> out(n, static_cast<std::size_t>(of_out)), x(zeros, static_cast<std::size_t>(of_x));
+    run_dense<T>(Operation::forward, kUnit<T>, out.data(), nullptr, x.data(), n, form);
+    return blocks_of_last_launch;
+  };
+  for (const int offset : {0, 1, in_16_bytes - 1, in_16_bytes, in_32_bytes - 1}) {
+    // Elements before the first aligned one, and behind the last, are one more block.
+    const auto of = [&](unsigned tile, int head) {
+      return static_cast<unsigned>(n - static_cast<std::size_t>(head) + tile - 1) / tile +
+             (head > 0 ? 1 : 0);
+    };
+    const int to_16 = (2 * in_16_bytes - offset) % in_16_bytes,
+              to_32 = (in_32_bytes - offset) % in_32_bytes;
+    EXPECT_EQ(blocks(offset, offset, Form::by_16_bytes), of(by_16_bytes, to_16)) << offset;
+    EXPECT_EQ(blocks(offset, offset, Form::by_32_bytes), of(by_32_bytes, to_32)) << offset;
+    EXPECT_EQ(blocks(offset + in_16_bytes, offset, Form::by_32_bytes), of(by_16_bytes, to_16))
+        << offset;
+  }
+  EXPECT_EQ(blocks(1, 0, Form::by_32_bytes), n / one_by_one);
+}
+
+TYPED_TEST(CudaKernels, ReturnTheErrorOfALaunch) {
+  using T = TypeParam;
+  T x[1]{};
+  error_of_launches = cudaErrorNoKernelImageForDevice;
+  EXPECT_EQ((run<T, Dense>(Operation::forward, Dense<T, 1>{x, {x}, 1, 16, 0}, kUnit<T>)),
+            cudaErrorNoKernelImageForDevice);
+  Strided<T, 1> strided{x, {x}, 1, false, {}};
+  strided.offsets.dims = 0;
+  EXPECT_EQ((run<T, Strided>(Operation::forward, strided, kUnit<T>)),
+            cudaErrorNoKernelImageForDevice);
+  error_of_launches = cudaSuccess;
+}
+
 // Sizes, and strides in elements, innermost dimension first.
 struct Shape {
   std::vector<std::uint32_t> sizes, out, grad, x;
 };
 
+// `in_place`: the output is x, whose strides it then has to have.
 template <typename T>
-void test_strided(const Shape& shape, bool by_16_bytes) {
+void test_strided(const Shape& shape, bool by_16_bytes, bool in_place = false) {
   using C = cpu_t<T>;
   constexpr std::uint32_t size = sizeof(T);
   const std::uint32_t width = by_16_bytes ? 16 / size : 1;
@@ -252,28 +297,26 @@ void test_strided(const Shape& shape, bool by_16_bytes) {
     const CoefficientsOf<T> k(p.alpha, p.scale, p.input_scale);
     for (const auto operation : kOperations) {
       Placed<C> placed_x(x, 0), placed_grad(grad, 0), out(untouched, 0);
-      auto want = untouched;
-      const auto all = expected<T>(operation, k, grad, x);
+      auto want = in_place ? x : untouched;
+      C* const to = in_place ? placed_x.data() : out.data();
       for (std::uint32_t i = 0; i < numel; ++i) {
-        std::uint32_t rest = i, to = 0, of_grad = 0, of_x = 0;
+        std::uint32_t rest = i, of_out = 0, of_grad = 0, of_x = 0;
         for (std::size_t dim = 0; dim < shape.sizes.size(); ++dim) {
           const std::uint32_t index = rest % shape.sizes[dim];
           rest /= shape.sizes[dim];
-          to += index * shape.out[dim];
+          of_out += index * shape.out[dim];
           of_grad += index * shape.grad[dim];
           of_x += index * shape.x[dim];
         }
-        want[to] = expected<T>(operation, k, {grad[of_grad]}, {x[of_x]})[0];
+        want[of_out] = expected<T>(operation, k, {grad[of_grad]}, {x[of_x]})[0];
       }
-      both.out = one.out = reinterpret_cast<T*>(out.data());
+      both.out = one.out = reinterpret_cast<T*>(to);
       both.in[0] = reinterpret_cast<const T*>(placed_grad.data());
       both.in[1] = one.in[0] = reinterpret_cast<const T*>(placed_x.data());
-      if (takes_gradient(operation)) {
-        run<T, Strided>(operation, both, k);
-      } else {
-        run<T, Strided>(operation, one, k);
-      }
-      expect_same(out.data(), want.data(), extent, p.name);
+      const auto error = takes_gradient(operation) ? run<T, Strided>(operation, both, k)
+                                                   : run<T, Strided>(operation, one, k);
+      ASSERT_EQ(error, cudaSuccess);
+      expect_same(to, want.data(), extent, p.name);
     }
   }
 }
@@ -289,6 +332,13 @@ TYPED_TEST(CudaKernels, TakeAnyStrides) {
 TYPED_TEST(CudaKernels, TakeStridedRowsBy16Bytes) {
   test_strided<TypeParam>({{16, 37}, {1, 24}, {1, 16}, {1, 48}}, true);
   test_strided<TypeParam>({{32, 3, 20}, {1, 640, 32}, {1, 0, 0}, {1, 2560, 128}}, true);
+}
+
+// An access done twice would take the value of its own result.
+TYPED_TEST(CudaKernels, WriteInPlaceWhateverTheStrides) {
+  test_strided<TypeParam>({{7}, {2}, {3}, {2}}, false, true);
+  test_strided<TypeParam>({{9, 70}, {2, 40}, {1, 9}, {2, 40}}, false, true);
+  test_strided<TypeParam>({{16, 37}, {1, 24}, {1, 16}, {1, 24}}, true, true);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 inline thread_local uint3 threadIdx, blockIdx;
 inline unsigned blocks_of_last_launch;
+inline cudaError_t error_of_launches = cudaSuccess;
 
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
@@ -26,5 +27,5 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
       kernel(arguments...);
     }
   }
-  return cudaSuccess;
+  return error_of_launches;
 }

@@ -185,6 +185,19 @@ def test_more_than_2_to_the_31_elements(inplace: bool) -> None:
         assert torch.equal(chunk, expected.expand_as(chunk))
 
 
+def test_the_gradient_of_more_than_2_to_the_31_elements() -> None:
+    needs_memory(16)
+    numel = 2**31 + 1021
+    pattern = torch.linspace(-12, 3, 509, device=DEVICE).half()
+    x = pattern.repeat(numel // 509 + 1)[:numel]
+    grad = from_input(x, x, PLAIN)
+    del x
+    expected = from_input(pattern, pattern, PLAIN)
+    assert torch.equal(grad[-(numel % 509) :], expected[: numel % 509])
+    for chunk in grad[: numel // 509 * 509].view(-1, 509).split(2**18):
+        assert torch.equal(chunk, expected.expand_as(chunk))
+
+
 def test_more_than_2_to_the_31_strided_elements() -> None:
     """Every second column, so that neither numbers nor offsets fit into 31 bits."""
     needs_memory(16)
@@ -203,6 +216,8 @@ def test_empty_tensors_stay_empty(dtype: torch.dtype) -> None:
     for shape in ((0,), (3, 0, 2)):
         x = torch.empty(shape, dtype=dtype, device=DEVICE)
         assert ops.elu(x).shape == ops.elu_backward(x, *PLAIN, False, x).shape == shape
+        assert ops.elu_(x) is x
+        assert ops.elu.out(x, out=torch.empty_like(x)).shape == shape
 
 
 # Autograd and compilers

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 import torch_elu
+from conftest import RunPython
 
 if not torch.ops.torch_elu.cuda_version():
     pytest.skip("this build has no CUDA kernels", allow_module_level=True)
@@ -116,11 +121,38 @@ def test_tensors_on_two_devices_are_an_error() -> None:
     x, other = torch.ones(3, device="cuda"), torch.ones(3)
     for call in (
         lambda: ops.elu.out(x, out=other),
+        lambda: ops.elu.out(other, out=x),
         lambda: ops.elu_backward(other, 1, 1, 1, False, x),
         lambda: ops.elu_backward(x, 1, 1, 1, False, other),
     ):
         with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
             call()
+
+
+def test_a_launch_that_fails_is_an_error(tmp_path: Path, run_python: RunPython) -> None:
+    """A library that is loaded before CUDA's refuses every launch by this function of its."""
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None:
+        pytest.skip("no C++ compiler is here")
+    source, library = tmp_path / "refuse.cpp", tmp_path / "refuse.so"
+    source.write_text(
+        'extern "C" int cudaLaunchKernelExC(const void*, const void*, void**) { return 701; }'
+    )
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    script = """
+import torch, torch_elu
+ops = torch.ops.torch_elu
+x = torch.empty(100, device="cuda")
+for x in (x, x[::2]):
+    for call in (lambda: ops.elu(x), lambda: ops.elu_backward(x, 1, 1, 1, False, x)):
+        try:
+            call()
+        except RuntimeError as error:
+            assert "too many resources requested for launch" in str(error), error
+        else:
+            raise SystemExit("no error")
+"""
+    run_python("-c", script, LD_PRELOAD=str(library))
 
 
 def test_an_output_that_overlaps_itself_or_the_input_is_an_error() -> None:
