@@ -11,13 +11,13 @@
 
 #include "../operands.h"
 #include "kernels.h"
+#include "strided.h"
 #include "tiles.h"
 
 namespace torch_elu {
 namespace {
 
 using cuda::Dense;
-using cuda::Strided;
 
 template <typename Run>
 void with_type_of(at::ScalarType dtype, const char* name, const Run& run) {
@@ -65,51 +65,6 @@ Dense<T, inputs> dense_operands(void* out, const std::array<const void*, inputs>
   return operands;
 }
 
-// Whether all operands are made of aligned runs of 16 bytes.
-bool is_by_16_bytes(const at::TensorIteratorBase& iter, int64_t element_size) {
-  if (iter.ndim() == 0 || iter.shape()[0] * element_size % 16 != 0) {
-    return false;
-  }
-  for (int operand = 0; operand < iter.ntensors(); ++operand) {
-    const auto strides = iter.strides(operand);
-    auto places = reinterpret_cast<uintptr_t>(iter.data_ptr(operand));
-    for (int dim = 1; dim < iter.ndim(); ++dim) {
-      places |= static_cast<uintptr_t>(strides[dim]);
-    }
-    if (strides[0] != element_size || places % 16 != 0) {
-      return false;
-    }
-  }
-  return true;
-}
-
-template <typename T, int inputs>
-Strided<T, inputs> strided_operands(const at::TensorIteratorBase& iter) {
-  using Offsets = cuda::Offsets<inputs + 1>;
-  TORCH_CHECK(iter.ndim() <= Offsets::max_dims, "torch_elu: expected a CUDA tensor of at most ",
-              Offsets::max_dims, " dimensions that cannot be merged, but got one of ", iter.ndim(),
-              ". Call contiguous() on it.");
-  constexpr int64_t size = sizeof(T);
-  Strided<T, inputs> operands;
-  operands.out = static_cast<T*>(iter.data_ptr(0));
-  for (int i = 0; i < inputs; ++i) {
-    operands.in[i] = static_cast<const T*>(iter.data_ptr(i + 1));
-  }
-  operands.by_16_bytes = is_by_16_bytes(iter, size);
-  const int64_t width = operands.by_16_bytes ? 16 / size : 1;
-  operands.count = static_cast<uint32_t>(iter.numel() / width);
-  operands.offsets.dims = iter.ndim();
-  for (int dim = 0; dim < iter.ndim(); ++dim) {
-    const int64_t unit = dim == 0 ? width : 1;
-    operands.offsets.size[dim] = cuda::Divisor(static_cast<uint32_t>(iter.shape()[dim] / unit));
-    for (int operand = 0; operand <= inputs; ++operand) {
-      operands.offsets.stride[dim][operand] =
-          static_cast<uint32_t>(iter.strides(operand)[dim] * unit);
-    }
-  }
-  return operands;
-}
-
 template <typename T, int inputs, typename Launch>
 void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
   if (iter.numel() == 0) {
@@ -122,7 +77,7 @@ void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
     }
     launch(dense_operands<T, inputs>(iter.data_ptr(0), in, iter.numel()));
   } else if (iter.can_use_32bit_indexing()) {
-    launch(strided_operands<T, inputs>(iter));
+    launch(cuda::strided_operands<T, inputs>(iter));
   } else {
     for (const auto& part : iter.with_32bit_indexing()) {
       launch_all<T, inputs>(part, launch);
