@@ -150,7 +150,8 @@ TEST(Convert, CeluOfAlphaZeroIsRefusedWhenItRuns) {
 
 TEST(Convert, AModelWithNothingToReplaceStaysTheSameObject) {
   for (const auto* const body :
-       {"  return torch.relu(x)\n", "  if False:\n    x = torch.elu(x)\n  return x\n"}) {
+       {"  return torch.relu(x)\n", "  if False:\n    x = torch.elu(x)\n  return x\n",
+        "  if 1 > 2:\n    x = torch.elu(x)\n  return x\n"}) {
     auto model = model_of(body);
     const auto object = model._ivalue();
     EXPECT_EQ(torch_elu::convert(model), 0);

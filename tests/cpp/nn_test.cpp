@@ -52,8 +52,12 @@ TEST(Modules, PrintTheirOptions) {
   EXPECT_EQ(printed(torch_elu::ELU()), "torch_elu::ELU(alpha=1)");
   EXPECT_EQ(printed(torch_elu::ELU(torch_elu::ELUOptions(0.5).inplace(true))),
             "torch_elu::ELU(alpha=0.5, inplace=true)");
+  EXPECT_EQ(printed(torch_elu::ELU(torch_elu::ELUOptions(2.0).save_output(true))),
+            "torch_elu::ELU(alpha=2, save_output=true)");
   EXPECT_EQ(printed(torch_elu::SELU()), "torch_elu::SELU()");
   EXPECT_EQ(printed(torch_elu::SELU(true)), "torch_elu::SELU(inplace=true)");
+  EXPECT_EQ(printed(torch_elu::CELU(torch_elu::CELUOptions(0.5).inplace(true))),
+            "torch_elu::CELU(alpha=0.5, inplace=true)");
   EXPECT_EQ(printed(torch_elu::CELU(torch_elu::CELUOptions(2.0).save_output(true))),
             "torch_elu::CELU(alpha=2, save_output=true)");
 }

@@ -351,6 +351,25 @@ def test_save_is_not_for_other_negative_coefficients(function: Callable[[Tensor]
     torch.testing.assert_close(scripted(x), model(x))
 
 
+def scale_0(x: Tensor) -> Tensor:
+    return torch.ops.aten.elu(x, 0.3, 0.0, 0.6)
+
+
+def input_scale_0(x: Tensor) -> Tensor:
+    return torch.ops.aten.elu(x, 0.3, 1.7, 0.0)
+
+
+@pytest.mark.parametrize("function", [scale_0, input_scale_0])
+def test_save_is_for_coefficients_of_0(function: Callable[[Tensor], Tensor]) -> None:
+    scripted = torch_elu.convert(torch.jit.script(Applied(function)), save="output")
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: kept.append(tensor.data_ptr()) or tensor, lambda tensor: tensor
+    ):
+        y = scripted(torch.randn(5, 1))
+    assert y.data_ptr() in kept
+
+
 class InPlace(nn.Module):
     def forward(self, x: Tensor, alpha: float) -> Tensor:
         return torch.celu_(x, alpha)
@@ -364,3 +383,26 @@ def test_in_place_an_alpha_of_0_is_refused_too() -> None:
 
 def test_constants_stay() -> None:
     assert torch_elu.convert(torch.jit.script(nn.ELU(0.5))).alpha == 0.5
+
+
+class WithDefaults(nn.Module):
+    def forward(self, x: Tensor, alpha: float = 0.5, doubled: bool = True) -> Tensor:
+        y = F.elu(x, alpha)
+        return 2 * y if doubled else y
+
+
+def test_arguments_keep_their_names_and_defaults() -> None:
+    scripted = torch.jit.script(WithDefaults())
+    schema = str(scripted.forward.schema)
+    torch_elu.convert(scripted)
+    name = r"__torch__\S+"
+    assert re.sub(name, "", str(scripted.forward.schema)) == re.sub(name, "", schema)
+    x = inputs()
+    assert_same_bits(scripted(x), 2 * ours.elu(x, 0.5))
+    assert_same_bits(scripted(x, doubled=False, alpha=2.0), ours.elu(x, 2.0))
+
+
+def test_the_quotient_of_celu_is_a_constant_of_the_graph() -> None:
+    scripted = torch_elu.convert(torch.jit.script(nn.CELU(0.7)))
+    kinds = [node.kind() for node in scripted.graph.nodes()]
+    assert set(kinds) == {"prim::Constant", "torch_elu::elu"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 
 import pytest
 import torch
@@ -135,6 +136,41 @@ def test_methods_attributes_and_properties_go_on() -> None:
     assert slope.name == "slope"
 
 
+class Settable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = torch.zeros(1)
+
+    @property
+    def bias(self) -> Tensor:
+        return F.elu(self.kept)
+
+    @bias.setter
+    def bias(self, value: Tensor) -> None:
+        self.kept = F.selu(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.bias = x
+        return self.bias
+
+
+def test_a_property_keeps_its_setter() -> None:
+    scripted = torch_elu.convert(torch.jit.script(Settable()))
+    (bias,) = scripted._c._properties()
+    assert bias.setter is not None
+    assert "torch_elu::elu" in str(bias.setter.graph)
+    x = inputs()
+    assert_same_bits(scripted(x), ours.elu(ours.elu(x, *SELU)))
+
+
+def test_only_functions_that_hold_an_activation_are_inlined() -> None:
+    scripted = torch_elu.convert(torch.jit.script(Calls()))
+    calls = scripted.graph.findAllNodes("prim::CallFunction")
+    assert len(calls) == 1
+    assert 'name="without"' in str(scripted.graph)
+    assert not re.search('name="(outer|inner)"', str(scripted.graph))
+
+
 def pre_hook(self, input: tuple[Tensor]) -> tuple[Tensor]:
     return (F.elu(input[0]) + 1,)
 
@@ -240,6 +276,30 @@ def test_a_module_in_two_places_stays_one() -> None:
     scripted = torch_elu.convert(torch.jit.script(nn.Sequential(shared, shared)))
     scripted(torch.ones(3))
     assert getattr(scripted, "0").calls == getattr(scripted, "1").calls == 2
+
+
+class Packed(nn.Module):
+    """Holds an object whose methods are C++ functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        weight = torch.quantize_per_tensor(2 * torch.eye(3), 1.0, 0, torch.qint8)
+        self.packed = torch.ops.quantized.linear_prepack(weight, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, _ = self.packed.unpack()
+        return F.elu(x @ weight.dequantize())
+
+
+@pytest.mark.skipif(
+    "fbgemm" not in torch.backends.quantized.supported_engines, reason="packs no weights here"
+)
+@pytest.mark.filterwarnings("ignore:.*quantize_per_tensor:UserWarning")
+def test_methods_in_cpp_are_passed_over() -> None:
+    scripted = torch_elu.convert(torch.jit.script(Packed()))
+    x = torch.randn(4, 3)
+    assert operators(scripted) == ["torch_elu::elu"]
+    assert_same_bits(scripted(x), ours.elu(2 * x))
 
 
 class Holds(nn.Module):

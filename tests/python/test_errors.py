@@ -184,6 +184,24 @@ def test_an_alpha_that_is_no_number_is_named() -> None:
         torch_elu.elu(torch.ones(3), "a")
 
 
+@pytest.mark.parametrize("name", ["elu", "selu", "celu", "elu_plus_one"])
+def test_errors_of_arguments_name_the_function(name: str) -> None:
+    function = getattr(torch_elu, name)
+    with pytest.raises(TypeError, match=rf"^{name}\(\): argument 'input' must be Tensor, not int$"):
+        function(3)
+    if name in ("elu", "celu"):
+        for alpha in ("a", torch.ones(2)):
+            with pytest.raises(TypeError, match=rf"^{name}\(\): argument 'alpha' must be Number"):
+                function(torch.ones(3), alpha)
+
+
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+def test_minus_1_is_an_alpha_and_no_sign_of_an_error(function: Callable[..., Tensor]) -> None:
+    x = torch.linspace(-3, 3, 13)
+    theirs = F.elu if function is torch_elu.elu else F.celu
+    torch.testing.assert_close(function(x, -1.0), theirs(x, -1.0))
+
+
 class Broken:
     def __float__(self) -> float:
         raise ZeroDivisionError("inside")

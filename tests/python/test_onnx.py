@@ -250,7 +250,9 @@ def test_basic_operators_are_accurate_near_0_too(name: str, dtype: torch.dtype) 
     ours, _, c, node, _ = (EXPORTED | EXPORTED_TOO)[name]
     near_0 = torch.logspace(-320, 0, 5000, dtype=torch.float64).neg().to(dtype)
     beside_the_series = (in_range(torch.float64, 4000, -1.1, -0.4) / c.input_scale).to(dtype)
-    x = torch.cat([inputs(dtype), near_0, beside_the_series])
+    # Where exp(x) - 1 in float64 has too few digits for float32.
+    in_the_series = (in_range(torch.float64, 4000, -5e-7, -1e-7) / c.input_scale).to(dtype)
+    x = torch.cat([inputs(dtype), near_0, in_the_series, beside_the_series])
     if dtype in HALF_DTYPES:
         x = all_inputs(dtype)
     table = torch_elu.onnx_translations(accurate=True)
@@ -281,9 +283,12 @@ def test_other_coefficients_become_the_formula(numbers: tuple[float, float, floa
         (Coefficients(1.234567, 0.987654, 1.7), -1.2, -0.4, 2),
         (celu(1000.0), -0.72, -0.68, 2),
         (celu(-3.0), 0.0, 600.0, 3),  # Exp is the result, and its error that of the result
+        (celu(-1e70), 0.0, 500.0, 3),
+        (celu(-1e-70), 0.0, 600.0, 3),
         (Coefficients(123.0, 1 / 123), -1e-9, -1e-12, 1.1),  # a product above 1, rounded to 1
+        (Coefficients(1.234567, 0.987654, 1.7), -1e-270, -1e-279, 0.6),
     ],
-    ids=["all", "celu(1000)", "celu(-3)", "rounded to 1"],
+    ids=["all", "celu(1000)", "celu(-3)", "celu(-1e70)", "celu(-1e-70)", "rounded to 1", "tiny"],
 )
 def test_the_formula_in_float64_makes_up_for_rounded_products(
     c: Coefficients, low: float, high: float, limit: float
@@ -323,10 +328,25 @@ def test_coefficients_of_every_size_become_a_formula_that_is_right(c: Coefficien
     assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 3
 
 
-def test_subnormal_results_in_float64_are_rounded_once() -> None:
-    x = torch.logspace(-322, -309, 4000, dtype=torch.float64).neg()
-    result = run(export(Calls(torch_elu.selu), x), x)
-    assert largest_mpmath_error(result, mpmath_value(x.tolist(), SELU)) <= 0.51
+# The last makes them of ordinary numbers.
+@pytest.mark.parametrize("c", [SELU, Coefficients(1.3e-60, 1.0, 1.7)], ids=str)
+def test_subnormal_results_in_float64_are_rounded_once(c: Coefficients) -> None:
+    x = torch.logspace(-322, -309, 4000, dtype=torch.float64).neg() / min(c.alpha, 1)
+    result = run(export(Calls(lambda x: torch.ops.torch_elu.elu(x, *c)), x), x)
+    assert largest_mpmath_error(result, mpmath_value(x.tolist(), c)) <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("dtype", "alpha", "guards"),
+    [(torch.float64, 0.3, 3), (torch.float64, -2.0, 1), (torch.float32, 0.3, 0)],
+    ids=str,
+)
+def test_nodes_that_make_up_for_products_stand_where_one_is_rounded(
+    dtype: torch.dtype, alpha: float, guards: int
+) -> None:
+    table = torch_elu.onnx_translations(accurate=True)
+    model = export(torch_elu.ELU(alpha), inputs(dtype), custom_translation_table=table)
+    assert [name for name, _ in nodes(model)].count("And") == guards
 
 
 def test_alpha_0_makes_0_of_negative_numbers_even_where_the_exponential_grows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Callable
 
@@ -148,6 +149,13 @@ def test_functions_script_with_all_their_arguments(
         assert torch.equal(ours, x) != inplace
 
 
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])
+def test_scripted_functions_have_the_functions_defaults(function: Callable[..., Tensor]) -> None:
+    defaults = {a.name: a.default_value for a in torch.jit.script(function).schema.arguments[1:]}
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    assert defaults == {parameter.name: parameter.default for parameter in parameters}
+
+
 def test_save_works_and_is_checked_in_a_script() -> None:
     scripted = torch.jit.script(torch_elu.elu)
     with pytest.raises(torch.jit.Error, match='save must be "input" or "output", but got "result"'):
@@ -163,6 +171,11 @@ def test_a_scripted_module_shows_and_copies_its_arguments() -> None:
     assert scripted.alpha == 0.5
     x = torch.randn(5)
     assert_same_bits(copy.deepcopy(scripted)(x), torch_elu.elu(x, 0.5))
+
+
+@parametrize_modules
+def test_the_arguments_of_a_scripted_module_are_constants(make: Callable[[], nn.Module]) -> None:
+    assert not torch.jit.script(make()).graph.findAllNodes("prim::GetAttr")
 
 
 def test_a_scripted_selu_has_the_constants_to_the_last_bit() -> None:
