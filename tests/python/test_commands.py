@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import runpy
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +13,15 @@ import pytest
 import torch
 import torch_elu
 from conftest import RunPython
-from torch_elu import __main__, _bench, _check, _timing
+from torch_elu import __main__, _bench, _build_info, _check, _timing
 
 Function = Callable[..., Any]
 
 
 def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython) -> None:
-    printed = run_python("-m", "torch_elu", "check").stdout.splitlines()
+    result = run_python("-m", "torch_elu", "check")
+    assert result.stderr == ""
+    printed = result.stdout.splitlines()
     names = [re.split(r"  +", line)[1] for line in printed]
     assert names == list(_check.CHECKS)
     assert {line.split()[0] for line in printed} <= {"ok", "skipped"}
@@ -40,9 +43,56 @@ def test_a_fault_is_named_and_is_the_exit_status(
     assert "built with compiler" in printed  # what a bug report needs
 
 
-def off_by_two_ulps(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    y = torch_elu.elu(x, *arguments)
-    return y.nextafter(y + 1).nextafter(y + 1)
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_a_fault_is_the_exit_status_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> str:
+        raise RuntimeError("it is broken")
+
+    monkeypatch.setattr(sys, "argv", ["torch_elu", "check"])
+    for checks, status in (({"wrong": broken}, 1), ({"right": lambda: "fine"}, 0)):
+        monkeypatch.setattr(_check, "CHECKS", checks)
+        with pytest.raises(SystemExit) as exited:
+            runpy.run_module("torch_elu", run_name="__main__")
+        assert exited.value.code == status
+
+
+def test_without_a_cpp_compiler_compiling_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def fails(function: Function, **_: Any) -> Function:
+        raise RuntimeError("in the backend") from InvalidCxxCompiler()
+
+    monkeypatch.setattr(_check, "CHECKS", {"torch.compile": _check.check_compile})
+    monkeypatch.setattr(torch, "compile", fails)
+    assert list(_check.results()) == [
+        ("skipped", "torch.compile", "Inductor finds no C++ compiler")
+    ]
+
+
+def test_the_report_stands_in_two_columns_and_says_what_the_build_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_build_info, "cuda_version", "13.2")
+    monkeypatch.setattr(_build_info, "cuda_architectures", "80;90")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    lines = __main__.report().splitlines()
+    (values,) = {re.match(r"[^:]+: +", line).end() for line in lines}
+    found = {line[:values].rstrip(" :"): line[values:] for line in lines}
+    assert found["CUDA kernels"] == "built with CUDA 13.2 for 80, 90"
+    assert found["PyTorch"] == f"{torch.__version__} (CUDA none)"
+    monkeypatch.setattr(_build_info, "cuda_version", "")
+    assert "not built; CUDA tensors use PyTorch's own elu" in __main__.report()
+
+
+def off_by(ulps: int) -> Function:
+    def elu(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        y = torch_elu.elu(x, *arguments)
+        moved = y
+        for _ in range(ulps):
+            moved = moved.nextafter(torch.zeros_like(y))
+        return torch.where(y < -0.1, moved, y)
+
+    return elu
 
 
 def wrong_gradient(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
@@ -71,13 +121,21 @@ class Nothing:
         """No context."""
 
 
-def off_by_one_ulp(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    y = torch_elu.elu(x, *arguments)
-    return torch.where(y < -0.1, y.nextafter(torch.zeros_like(y)), y)
-
-
 def inexact_where_strided(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    return torch_elu.elu(x, *arguments) if x.is_contiguous() else off_by_one_ulp(x, *arguments)
+    return torch_elu.elu(x, *arguments) if x.is_contiguous() else off_by(1)(x, *arguments)
+
+
+def with_wrong_gradient(function: Function) -> Function:
+    return lambda x: function(x.detach()) + x - x.detach()
+
+
+def breaking_the_graph(x: torch.Tensor) -> torch.Tensor:
+    torch._dynamo.graph_break()
+    return torch_elu.elu(x)
+
+
+def does_not_compile(function: Function, **_: Any) -> Function:
+    raise RuntimeError("it does not compile")
 
 
 def without_curvature(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
@@ -89,15 +147,21 @@ def without_curvature(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
 
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
-    "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by_two_ulps}),
-    "inexact half": ("CPU", {"DTYPES": [torch.float16], "elu": off_by_one_ulp}),
+    "inexact double": ("CPU", {"DTYPES": [torch.float64], "elu": off_by(4)}),
+    "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by(2)}),
+    "inexact half": ("CPU", {"DTYPES": [torch.float16], "elu": off_by(1)}),
     "inexact where strided": ("CPU", {"DTYPES": [torch.float32], "elu": inexact_where_strided}),
     "a zero's sign": ("CPU", {"elu": plus_zero}),
+    "a number for NaN": ("CPU", {"elu": lost_nan}),
     "gradient": ("autograd", {"elu": wrong_gradient}),
     "second derivative": ("autograd", {"elu": without_curvature}),
+    "gradient of selu": ("autograd", {"selu": with_wrong_gradient(torch_elu.selu)}),
+    "gradient of celu": ("autograd", {"celu": with_wrong_gradient(torch_elu.celu)}),
     "script": ("TorchScript", {"elu": plus_zero}),
     "NaN": ("TorchScript", {"elu": lost_nan}),
     "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
+    "a graph break": ("torch.compile", {"elu": breaking_the_graph}),
+    "not compiled": ("torch.compile", {"torch.compile": does_not_compile}),
     "no conversion": ("existing models", {"convert": lambda model: model}),
     "no override": ("existing models", {"override_aten": Nothing}),
     "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
@@ -132,6 +196,15 @@ def test_check_takes_one_nan_for_another() -> None:
 
 def test_bench_takes_0_seconds() -> None:
     assert __main__.duration("0") == 0
+
+
+def test_bench_measures_for_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[float] = []
+    monkeypatch.setattr(__main__, "bench", lambda seconds: measured.append(seconds) or 0)
+    for options in ([], ["--seconds", "2.5"]):
+        monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", *options])
+        assert __main__.main() == 0
+    assert measured == [18, 2.5]
 
 
 def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:

@@ -187,6 +187,12 @@ def test_state_training_flag_and_python_attributes_stay() -> None:
     assert norm.num_batches_tracked == 1
 
 
+def test_the_inputs_that_a_trace_keeps_stay() -> None:
+    x = torch.randn(5)
+    traced = torch_elu.convert(torch.jit.trace(nn.ELU(), x))
+    assert torch.equal(traced._c._retrieve_traced_inputs()["forward"][0], x)
+
+
 def test_models_that_are_only_part_of_a_model_are_converted_in_their_place() -> None:
     encoder = torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.ELU()))
     model = nn.Sequential(encoder, nn.SELU(), nn.ModuleDict({"again": encoder})["again"])

@@ -278,6 +278,22 @@ def test_a_module_in_two_places_stays_one() -> None:
     assert getattr(scripted, "0").calls == getattr(scripted, "1").calls == 2
 
 
+def perhaps(x: Tensor, flag: bool) -> Tensor:
+    return F.elu(x) if flag else x
+
+
+class Never(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return perhaps(x, False)
+
+
+def test_a_model_whose_activation_cannot_run_stays_the_same_object() -> None:
+    scripted = torch.jit.script(Never())._c
+    converted, count = torch_elu._C.convert_script(scripted, False)
+    assert count == 0
+    assert converted._type() == scripted._type()
+
+
 class Packed(nn.Module):
     """Holds an object whose methods are C++ functions."""
 
@@ -294,7 +310,7 @@ class Packed(nn.Module):
 @pytest.mark.skipif(
     "fbgemm" not in torch.backends.quantized.supported_engines, reason="packs no weights here"
 )
-@pytest.mark.filterwarnings("ignore:.*quantize_per_tensor:UserWarning")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_methods_in_cpp_are_passed_over() -> None:
     scripted = torch_elu.convert(torch.jit.script(Packed()))
     x = torch.randn(4, 3)

@@ -80,6 +80,24 @@ def test_jagged_tensors_have_a_gradient(keywords: dict[str, object], compiled: b
     torch.testing.assert_close(x.grad.values().double(), expected, rtol=1e-6, atol=1e-6)
 
 
+JAGGED: dict[str, Callable[[], Tensor]] = {
+    "transposed": lambda: UNUSUAL["jagged"]().transpose(1, 2),
+    "with holes": lambda: torch.nested.narrow(
+        torch.randn(3, 5, 2), 1, torch.tensor([0, 1, 2]), torch.tensor([2, 3, 1]), torch.jagged
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("make", JAGGED.values(), ids=JAGGED.keys())
+def test_jagged_tensors_that_are_not_contiguous_have_a_gradient(make: Callable[[], Tensor]) -> None:
+    x = make().detach().requires_grad_()
+    (grad,) = torch.autograd.grad(torch_elu.elu(x, 0.3).sum(), x)
+    for part, of_grad in zip(x.detach().unbind(), grad.unbind(), strict=True):
+        expected = exact_slope(part, Coefficients(0.3))
+        torch.testing.assert_close(of_grad.double(), expected, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
 def test_a_wrapper_subclass_passes_through(keywords: dict[str, object], compiled: bool) -> None:
