@@ -74,7 +74,7 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
 
 def _is_moderate(coefficient: float) -> bool:
     """Whether nothing overflows in :func:`_lost` that its guard does not see."""
-    return 1e-100 < abs(coefficient) < 1e100
+    return 1e-290 < abs(coefficient) < 1e290
 
 
 def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fraction) -> Any:
@@ -103,10 +103,11 @@ def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fra
 
 def _where_ordinary(op: Callable[..., Any], x: Any, product: Any, lost: Any) -> Any:
     """0 where the numbers are subnormal and have no halves, or so large that halving overflows."""
-    small, large = op("Abs", product), op("Max", op("Abs", x), op("Abs", product))
-    is_ordinary = op(
-        "And", op("Less", _number(op, 1e-280), small), op("Less", large, _number(op, 1e290))
-    )
+    size = op("Abs", product)
+    has_bits = op("Less", _number(op, 1e-280), size)
+    is_finite = op("Less", size, _number(op, 1.797e308))
+    has_halves = op("Less", op("Abs", x), _number(op, 1e300))
+    is_ordinary = op("And", op("And", has_bits, is_finite), has_halves)
     return op("Where", is_ordinary, lost, _number(op, 0.0))
 
 

@@ -100,8 +100,8 @@ def _outside_scripts(module: nn.Module, seen: set[nn.Module]) -> Iterator[nn.Mod
     if module in seen:
         return
     seen.add(module)
-    children = [] if isinstance(module, torch.jit.ScriptModule) else list(module.children())
     yield module
+    children = () if isinstance(module, torch.jit.ScriptModule) else module.children()
     for child in children:
         yield from _outside_scripts(child, seen)
 
