@@ -50,9 +50,7 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
   check_dtype_without_data(self.scalar_type(), "elu.out");
   TORCH_CHECK(out.scalar_type() == self.scalar_type(), "Expected out tensor to have dtype ",
               self.dtype(), ", but got ", out.dtype(), " instead");
-  TORCH_CHECK(out.device() == self.device(),
-              "Expected all tensors to be on the same device, but found ", self.device(), " and ",
-              out.device());
+  check_one_device(self, "self", out, "out", "elu.out");
   if (!same_sizes(out, self)) {
     at::native::resize_output_check_symint(out, self.sym_sizes());  // warns
     out.resize__symint(self.sym_sizes());

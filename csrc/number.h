@@ -96,8 +96,8 @@ TORCH_ELU_INLINE number_t at_least(number_t x, number_t low) {
   return x < low ? low : x;
 }
 
-// By one instruction, which may give either of two zeros. So unit_value, which returns what this
-// does, is for the CPU alone.
+// By one instruction, to which +0 is larger than -0. So unit_value, which has to keep a zero's
+// sign, is for the CPU alone.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
 __device__ __forceinline__ float at_least(float x, float low) {
   float result;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/TensorIterator.h>
+#include <c10/util/Exception.h>
 
 #include <cstdint>
 

@@ -73,7 +73,7 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
 
 
 def _is_moderate(coefficient: float) -> bool:
-    """Whether nothing overflows in :func:`_lost` that its guard does not see."""
+    """Whether nothing over- or underflows in :func:`_lost` that its guard does not see."""
     return 1e-290 < abs(coefficient) < 1e290
 
 
@@ -102,7 +102,7 @@ def _lost(op: Callable[..., Any], x: Any, product: Any, factor: float, rest: Fra
 
 
 def _where_ordinary(op: Callable[..., Any], x: Any, product: Any, lost: Any) -> Any:
-    """0 where the numbers are subnormal and have no halves, or so large that halving overflows."""
+    """``lost``, but 0 where its parts may be subnormal, or to take x apart would overflow."""
     size = op("Abs", product)
     has_bits = op("Less", _number(op, 1e-280), size)
     is_finite = op("Less", size, _number(op, 1.797e308))

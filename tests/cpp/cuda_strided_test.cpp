@@ -5,10 +5,10 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <iterator>
 #include <numeric>
 #include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "../../csrc/cuda/strided.h"
@@ -25,88 +25,120 @@ at::TensorIterator iterator(const at::Tensor& out, const at::Tensor& grad, const
       .build();
 }
 
-// Of one element: where it lies in each operand, in bytes.
-using Places = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>;
+// Of one element: where it lies in the output and in the inputs, in bytes.
+using Places = std::vector<std::uint32_t>;
 
-std::set<Places> places_by_strides(const at::Tensor& out, const at::Tensor& grad,
-                                   const at::Tensor& x) {
+std::set<Places> places_by_strides(const std::vector<at::Tensor>& operands) {
+  const auto& like = operands[0];
   std::set<Places> places;
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    std::int64_t rest = i, of[3]{};
-    for (std::int64_t dim = x.dim() - 1; dim >= 0; --dim) {
-      const std::int64_t index = rest % x.size(dim);
-      rest /= x.size(dim);
-      of[0] += index * out.stride(dim);
-      of[1] += index * grad.stride(dim);
-      of[2] += index * x.stride(dim);
+  for (std::int64_t i = 0; i < like.numel(); ++i) {
+    Places of_element;
+    for (const auto& operand : operands) {
+      std::int64_t rest = i, place = 0;
+      for (std::int64_t dim = like.dim() - 1; dim >= 0; --dim) {
+        place += rest % like.size(dim) * operand.stride(dim);
+        rest /= like.size(dim);
+      }
+      of_element.push_back(static_cast<std::uint32_t>(place * operand.element_size()));
     }
-    const auto in_bytes = [&](std::int64_t place) {
-      return static_cast<std::uint32_t>(place * x.element_size());
-    };
-    places.emplace(in_bytes(of[0]), in_bytes(of[1]), in_bytes(of[2]));
+    places.insert(of_element);
   }
   return places;
 }
 
-void expect_places(const at::Tensor& out, const at::Tensor& grad, const at::Tensor& x,
-                   bool by_16_bytes, const std::string& what) {
-  const auto operands = strided_operands<float, 2>(iterator(out, grad, x));
-  EXPECT_EQ(operands.out, out.data_ptr<float>()) << what;
-  EXPECT_EQ(operands.in[0], grad.const_data_ptr<float>()) << what;
-  EXPECT_EQ(operands.in[1], x.const_data_ptr<float>()) << what;
-  EXPECT_EQ(operands.by_16_bytes, by_16_bytes) << what;
-  const std::uint32_t elements = by_16_bytes ? 4 : 1;
-  EXPECT_EQ(operands.count * elements, x.numel()) << what;
+template <typename T, int inputs>
+std::set<Places> places_of(const Strided<T, inputs>& operands) {
+  const std::uint32_t elements = operands.by_16_bytes ? 16 / sizeof(T) : 1;
   std::set<Places> places;
   for (std::uint32_t access = 0; access < operands.count; ++access) {
-    std::uint32_t number[] = {access}, offset[1][3];
+    std::uint32_t number[] = {access}, offset[1][inputs + 1];
     operands.offsets.get(number, offset);
     for (std::uint32_t i = 0; i < elements; ++i) {
-      const std::uint32_t in_access = i * static_cast<std::uint32_t>(sizeof(float));
-      places.emplace(offset[0][0] + in_access, offset[0][1] + in_access, offset[0][2] + in_access);
+      Places of_element(std::begin(offset[0]), std::end(offset[0]));
+      for (auto& place : of_element) place += i * static_cast<std::uint32_t>(sizeof(T));
+      places.insert(of_element);
     }
   }
-  EXPECT_EQ(places, places_by_strides(out, grad, x)) << what;
+  EXPECT_EQ(places.size(), operands.count * elements);
+  return places;
 }
 
-TEST(StridedOperands, AreWhereTheStridesSay) {
-  const auto wide = [] { return torch::zeros({6, 10, 24}); };
+template <typename T>
+void expect_places(const at::Tensor& out, const at::Tensor& grad, const at::Tensor& x,
+                   bool by_16_bytes, const std::string& what) {
+  const auto two = strided_operands<T, 2>(iterator(out, grad, x));
+  EXPECT_EQ(two.out, out.data_ptr()) << what;
+  EXPECT_EQ(two.in[0], grad.const_data_ptr()) << what;
+  EXPECT_EQ(two.in[1], x.const_data_ptr()) << what;
+  EXPECT_EQ(two.by_16_bytes, by_16_bytes) << what;
+  EXPECT_EQ(places_of(two), places_by_strides({out, grad, x})) << what;
+
+  at::Tensor to = out;
+  const auto one = strided_operands<T, 1>(at::TensorIterator::unary_op(to, grad));
+  EXPECT_EQ(one.out, out.data_ptr()) << what;
+  EXPECT_EQ(one.in[0], grad.const_data_ptr()) << what;
+  EXPECT_EQ(places_of(one), places_by_strides({out, grad})) << what;
+}
+
+template <typename T>
+struct StridedOperands : testing::Test {
+  static constexpr std::int64_t in_16_bytes = 16 / sizeof(T);
+  static at::Tensor zeros(at::IntArrayRef sizes) {
+    return torch::zeros(sizes, c10::CppTypeToScalarType<T>::value);
+  }
+};
+using Types = testing::Types<float, double, at::Half>;
+TYPED_TEST_SUITE(StridedOperands, Types);
+
+TYPED_TEST(StridedOperands, AreWhereTheStridesSay) {
+  constexpr auto w = TestFixture::in_16_bytes;
+  const auto wide = [] { return TestFixture::zeros({6, 10, 6 * w}); };
   const auto x = wide();
   const auto all = [&](const auto& view, bool by_16_bytes, const char* what) {
-    expect_places(view(wide()), view(wide()), view(x), by_16_bytes, what);
-    const auto dense = torch::zeros(view(x).sizes());
-    expect_places(dense, dense, view(x), by_16_bytes, what);
+    expect_places<TypeParam>(view(wide()), view(wide()), view(x), by_16_bytes, what);
+    const auto dense = TestFixture::zeros(view(x).sizes());
+    expect_places<TypeParam>(dense, dense.clone(), view(x), by_16_bytes, what);
   };
   using torch::indexing::Slice;
-  all([](auto t) { return t.index({Slice(), Slice(), Slice(0, 16)}); }, true, "rows");
-  all([](auto t) { return t.index({Slice(), Slice(), Slice(4, 12)}); }, true, "rows from 4 on");
-  all([](auto t) { return t.index({Slice(), Slice(0, 10, 3)}); }, true, "every third row");
-  all([](auto t) { return t.index({Slice(), Slice(), Slice(0, 18)}); }, false, "rows of 18");
-  all([](auto t) { return t.index({Slice(), Slice(), Slice(1, 17)}); }, false, "rows from 1 on");
-  all([](auto t) { return t.index({Slice(), Slice(), Slice(0, 24, 2)}); }, false, "columns");
-  all([](auto t) { return t.index({Slice(), Slice(), 5}); }, false, "one column");
+  const auto columns = [](std::int64_t from, std::int64_t to, std::int64_t step = 1) {
+    return [=](const at::Tensor& t) { return t.index({Slice(), Slice(), Slice(from, to, step)}); };
+  };
+  all(columns(0, 4 * w), true, "rows");
+  all(columns(w, 3 * w), true, "rows that start an access later");
+  all([](const at::Tensor& t) { return t.index({Slice(), Slice(0, 10, 3)}); }, true, "every third");
+  all(columns(0, 4 * w + w / 2), false, "rows that end within an access");
+  all(columns(1, 4 * w + 1), false, "rows that start within one");
+  all(columns(0, 6 * w, 2), false, "every second column");
+  all([](const at::Tensor& t) { return t.index({Slice(), Slice(), 5}); }, false, "one column");
 }
 
-TEST(StridedOperands, ThatDifferAreTakenAsTheyAre) {
-  const auto x = torch::zeros({12, 20}), grad = torch::zeros({20, 12}),
-             out = torch::zeros({12, 40});
+TYPED_TEST(StridedOperands, ThatDifferAreTakenAsTheyAre) {
+  using T = TypeParam;
+  constexpr auto w = TestFixture::in_16_bytes, n = 5 * w;
+  const auto zeros = TestFixture::zeros;
+  const auto x = zeros({12, n}), grad = zeros({12, n}), out = zeros({12, 2 * n});
   using torch::indexing::Slice;
-  expect_places(x, grad.t(), x, false, "a transposed gradient");
-  expect_places(out.index({Slice(), Slice(0, 20)}), x, x, true, "rows of a wider output");
-  expect_places(out.index({Slice(), Slice(2, 22)}), x, x, false, "such from 2 on");
-  expect_places(x, torch::zeros({20}).expand({12, 20}), x, true, "one row for all");
-  expect_places(x, torch::zeros({1}).expand({12, 20}), x, false, "one element for all");
-  // Rows start at whole accesses in x, but not in the gradient.
-  expect_places(x, torch::zeros({12, 22}).index({Slice(), Slice(0, 20)}), x, false, "rows apart");
+  expect_places<T>(x, zeros({n, 12}).t(), grad, false, "a transposed gradient");
+  expect_places<T>(out.index({Slice(), Slice(0, n)}), grad, x, true, "rows of a wider output");
+  expect_places<T>(out.index({Slice(), Slice(1, n + 1)}), grad, x, false, "such from 1 on");
+  expect_places<T>(x, zeros({n}).expand({12, n}), grad, true, "one row for all");
+  expect_places<T>(x, zeros({1}).expand({12, n}), grad, false, "one element for all");
+  const auto apart = zeros({12, n + w / 2}).index({Slice(), Slice(0, n)});
+  expect_places<T>(x, apart, grad, false, "rows that start within an access, but for the first");
 }
 
-TEST(StridedOperands, OfMoreDimensionsThanOffsetsHoldAreAnError) {
+TEST(StridedOperandsOf26Dimensions, AreAnError) {
   const std::vector<std::int64_t> shape(26, 2);
   std::vector<std::int64_t> backwards(26);
   std::iota(backwards.rbegin(), backwards.rend(), 0);
   const auto x = torch::zeros(shape, torch::kBool);
-  const auto out = torch::empty(shape, torch::kBool).permute(backwards);
-  EXPECT_THROW((strided_operands<std::uint8_t, 2>(iterator(out, x, x))), c10::Error);
+  const auto iter = iterator(torch::empty(shape, torch::kBool).permute(backwards), x, x);
+  try {
+    strided_operands<std::uint8_t, 2>(iter);
+    FAIL() << "no error";
+  } catch (const c10::Error& error) {
+    EXPECT_NE(error.msg().find("at most 25 dimensions"), std::string::npos) << error.msg();
+  }
 }
 
 }  // namespace

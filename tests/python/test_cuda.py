@@ -171,30 +171,25 @@ def test_a_result_larger_than_the_l2_cache_has_the_same_bits() -> None:
     assert torch.equal(from_input(x, x, PLAIN).view(-1, 1021), gradient.expand_as(x.view(-1, 1021)))
 
 
-@pytest.mark.parametrize("inplace", [False, True])
-def test_more_than_2_to_the_31_elements(inplace: bool) -> None:
-    needs_memory(14)
-    numel = 2**31 + 1021
-    pattern = torch.linspace(-12, 3, 509, device=DEVICE).half()
-    x = pattern.repeat(numel // 509 + 1)[:numel]
-    y = torch_elu.elu(x, inplace=inplace)
-    del x
-    expected = torch_elu.elu(pattern)
-    assert torch.equal(y[-(numel % 509) :], expected[: numel % 509])
-    for chunk in y[: numel // 509 * 509].view(-1, 509).split(2**18):
-        assert torch.equal(chunk, expected.expand_as(chunk))
-
-
-def test_the_gradient_of_more_than_2_to_the_31_elements() -> None:
+@pytest.mark.parametrize(
+    "function",
+    [
+        ops.elu,
+        ops.elu_,
+        lambda x: ops.elu_backward(x, *PLAIN, False, x),
+    ],
+    ids=["forward", "in place", "backward"],
+)
+def test_more_than_2_to_the_31_elements(function: Callable[[Tensor], Tensor]) -> None:
     needs_memory(16)
     numel = 2**31 + 1021
     pattern = torch.linspace(-12, 3, 509, device=DEVICE).half()
     x = pattern.repeat(numel // 509 + 1)[:numel]
-    grad = from_input(x, x, PLAIN)
+    y = function(x)
     del x
-    expected = from_input(pattern, pattern, PLAIN)
-    assert torch.equal(grad[-(numel % 509) :], expected[: numel % 509])
-    for chunk in grad[: numel // 509 * 509].view(-1, 509).split(2**18):
+    expected = function(pattern)
+    assert torch.equal(y[-(numel % 509) :], expected[: numel % 509])
+    for chunk in y[: numel // 509 * 509].view(-1, 509).split(2**18):
         assert torch.equal(chunk, expected.expand_as(chunk))
 
 

@@ -122,7 +122,7 @@ def test_registers_leave_room_for_the_threads_that_hide_latency(architecture: st
     for kernel in kernels(architecture):
         has_32_bytes = compute_capability(architecture) >= 100 and kernel.layout == "dense"
         if kernel.is_extreme:
-            threads = 512
+            threads = 512 if compute_capability(architecture) >= 100 else 768
         elif kernel.layout == "strided":
             threads = 1280
         elif kernel.alignment == 32 or has_32_bytes:
