@@ -91,7 +91,7 @@ models-packages: build
 	$(BIN)/python -m pip install --quiet --group models '$(TORCH_REQUIREMENT)'
 
 models: models-packages
-	$(BIN)/python -m pytest tests/python/test_real_models.py
+	$(BIN)/python -m pytest tests/python/existing_models/test_real_models.py
 
 bench-models: models-packages
 	$(BIN)/python -m benchmarks.models
@@ -144,7 +144,7 @@ fuzz: build
 	tools/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 properties: build
-	$(BIN)/python -m pytest tests/python/test_properties.py --hypothesis-profile=long
+	$(BIN)/python -m pytest tests/python/numerics/test_properties.py --hypothesis-profile=long
 
 slow: build
 	$(BIN)/python -m pytest --slow -m slow
@@ -159,7 +159,7 @@ test-without-cuda: build
 	rm -rf $(BUILD)/without-cuda
 	PATH=$(BIN):/usr/bin:/bin CUDACXX= TORCH_ELU_CUDA=0 TORCH_ELU_BUILD_DIR=$(BUILD)/package-without-cuda $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --target $(BUILD)/without-cuda .
 	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m torch_elu | grep 'CUDA kernels: *not built'
-	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m pytest -q tests/python/test_values.py
+	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m pytest -q tests/python/numerics/test_values.py
 	PATH=$(BIN):/usr/bin:/bin cmake -S tests/consumer -B $(BUILD)/consumer-without-cuda -G Ninja "-DCMAKE_PREFIX_PATH=$(CURDIR)/$(BUILD)/without-cuda/torch_elu/share/cmake;$$($(BIN)/python -c 'import torch; print(torch.utils.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 	PATH=$(BIN):/usr/bin:/bin cmake --build $(BUILD)/consumer-without-cuda
 	PYTHONPATH=$(CURDIR)/$(BUILD)/without-cuda ctest --test-dir $(BUILD)/consumer-without-cuda --output-on-failure
@@ -181,7 +181,7 @@ tidy: build
 cppcheck:
 	if command -v cppcheck >/dev/null; then \
 	  cppcheck --quiet --error-exitcode=1 --std=c++20 --language=c++ --enable=warning,performance,portability \
-	    --suppress=missingIncludeSystem --suppress=duplInheritedMember --inline-suppr -i csrc/cuda/elu.cpp -I csrc -I csrc/include csrc examples benchmarks tests/consumer tests/fuzz; \
+	    --suppress=missingIncludeSystem --suppress=duplInheritedMember --inline-suppr -i csrc/dispatch/cuda.cpp -I csrc -I csrc/include csrc examples benchmarks tests/consumer tests/fuzz; \
 	else echo 'cppcheck is not installed: left out'; fi
 
 format:

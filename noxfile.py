@@ -3,7 +3,7 @@ here and that PyTorch has wheels for.
 
 ``nox`` runs all sessions, ``nox --list`` names them; what follows ``--`` goes to pytest::
 
-    nox -s "tests-3.11(torch='2.11')" -- tests/python/test_values.py
+    nox -s "tests-3.11(torch='2.11')" -- tests/python/numerics/test_values.py
 
 A session installs PyTorch into an environment of its own: 5.4 GB with the wheels of PyPI, which
 hold CUDA. A Python that is not here is skipped.

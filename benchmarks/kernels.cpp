@@ -1,6 +1,6 @@
 // The bare kernels, one thread, against memcpy: --benchmark_filter=avx2/float32 and so on. Built
 // with the C++ tests, where Google Benchmark is installed.
-#include "cpu/kernels.h"
+#include "kernels/cpu/kernels.h"
 
 #include <benchmark/benchmark.h>
 

@@ -22,7 +22,7 @@ from types import ModuleType
 import torch
 import torch_elu
 from torch import Tensor, nn
-from torch_elu._timing import ENDLESS, Contender, Timed, time_in_turn
+from torch_elu.doctor.timing import ENDLESS, Contender, Timed, time_in_turn
 from tqdm import tqdm
 
 from .machine import describe

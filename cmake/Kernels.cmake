@@ -3,7 +3,7 @@
 
 function(torch_elu_add_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "EMULATED_AVX512" "" "")
-  set(source ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/cpu/kernels.cpp)
+  set(source ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/kernels/cpu/kernels.cpp)
   set(instruction_sets baseline)
   set(flags_baseline "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -18,6 +18,7 @@ function(torch_elu_add_kernels target)
   foreach(instruction_set IN LISTS instruction_sets)
     set(object ${target}_kernels_${instruction_set})
     add_library(${object} OBJECT ${source})
+    target_include_directories(${object} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc)
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
     # -fno-trapping-math changes no result; with it GCC vectorises the plain loops of the baseline.
     target_compile_options(${object} PRIVATE -O3 -ffp-contract=off -fno-trapping-math

@@ -1,4 +1,4 @@
-"""Make the constants of csrc/coefficients.h, or, with --check, compare them with the file.
+"""Make the constants of csrc/math/coefficients.h, or, with --check, compare them with the file.
 
 The polynomial: expm1(r) = r + r^2 q(r) on |r| <= ln2 / 2, with the largest error as small as the
 degree allows (Remez exchange), the coefficients then rounded to the number type. Errors for r > 0
@@ -138,9 +138,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--check", action="store_true", help="compare with csrc/coefficients.h")
+    parser.add_argument(
+        "--check", action="store_true", help="compare with csrc/math/coefficients.h"
+    )
     check = parser.parse_args().check
-    header = (pathlib.Path(__file__).parent.parent / "csrc" / "coefficients.h").read_text()
+    header = (pathlib.Path(__file__).parent.parent / "csrc" / "math" / "coefficients.h").read_text()
     wrong = []
     for name in NUMBERS:
         struct = rf"struct Constants<{name}>(?: : Constants<float>)? {{(.*?)\n}};"
@@ -172,7 +174,7 @@ def main() -> int:
         if f"{key} = {hexadecimal(value, '')}" not in header:
             wrong.append(f"{key}: not in the file")
     if check:
-        print("\n".join(wrong) or "csrc/coefficients.h has exactly these")
+        print("\n".join(wrong) or "csrc/math/coefficients.h has exactly these")
     return 1 if check and wrong else 0
 
 

@@ -116,7 +116,7 @@ sanitizers() {
   fi
   for tool in memcheck racecheck initcheck synccheck; do
     step "compute-sanitizer $tool" limit 240 compute-sanitizer --tool $tool --error-exitcode 9 "${only[@]}" \
-      "$python" tests/python/cuda_memory.py &
+      "$python" tests/python/support/cuda_memory.py &
   done
   wait
 }
@@ -133,18 +133,18 @@ fi
 if [[ " $missing " == *" pytest "* || " $missing " == *" numpy "* ]]; then
   did_not_run pytest "missing:$(grep -Eo ' (pytest|numpy)' <<<" $missing" | tr -d '\n')"
 else
-  tests=(tests/python/test_{cuda_code,cuda_runtime}.py)
+  tests=(tests/python/cuda/test_{cuda_code,cuda_runtime}.py)
   if [[ " $missing " == *" mpmath "* || " $missing " == *" hypothesis "* ]]; then
     did_not_run "pytest of the rest" "missing:$(grep -Eo ' (mpmath|hypothesis)' <<<" $missing" | tr -d '\n')"
   else
-    tests+=(tests/python/test_{cuda,export,inductor,unusual_tensors}.py)
+    tests+=(tests/python/cuda/test_cuda.py tests/python/compile/test_{export,inductor}.py tests/python/numerics/test_unusual_tensors.py)
   fi
   in_parallel=()
   [[ -n $(missing_modules xdist) ]] || in_parallel=(--numprocesses 4 --dist loadfile)
   step pytest limit 480 "$python" -m pytest "${in_parallel[@]}" -k cuda "${tests[@]}"
   grep -h '^SKIPPED' "$logs/pytest.log"
 fi
-step "bits of GPU and CPU" limit 240 "$python" tests/python/cuda_bits.py
+step "bits of GPU and CPU" limit 240 "$python" tests/python/support/cuda_bits.py
 tail -n 1 "$logs/bits-of-GPU-and-CPU.log"
 wait
 

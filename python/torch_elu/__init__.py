@@ -18,11 +18,11 @@ tensor([-0.6321,  0.0000,  2.0000])
 from . import _interpreter  # noqa: F401  (before anything that imports torch)
 
 # isort: split
-from . import _dtensor, _inductor, _jagged  # noqa: F401  (they register themselves)
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
-from ._onnx import onnx_translations
 from .conversion import convert
 from .functional import celu, elu, elu_plus_one, selu
+from .integrations import dtensor, inductor, jagged  # noqa: F401  (they register themselves)
+from .integrations.onnx import onnx_translations
 from .modules import CELU, ELU, SELU
 from .override import override_aten
 

@@ -9,7 +9,9 @@ import sys
 
 import torch
 
-from . import _bench, _build_info, _check, library_path
+from . import _build_info, library_path
+from .doctor import bench as benchmark
+from .doctor import check as checks
 
 
 def report() -> str:
@@ -43,7 +45,7 @@ def report() -> str:
 
 def bench(seconds: float) -> int:
     """Prints the table row by row."""
-    for line in _bench.table(seconds):
+    for line in benchmark.table(seconds):
         print(line, flush=True)
     return 0
 
@@ -51,11 +53,11 @@ def bench(seconds: float) -> int:
 def check() -> int:
     """Prints a line for each check; 1 if one failed."""
     failed = 0
-    for status, name, found in _check.results():
+    for status, name, found in checks.results():
         print(f"{status:7}  {name:15}  {found}", flush=True)
         failed += status == "FAILED"
     if failed:
-        print(f"\n{failed} of {len(_check.CHECKS)} checks failed. For a bug report:\n\n{report()}")
+        print(f"\n{failed} of {len(checks.CHECKS)} checks failed. For a bug report:\n\n{report()}")
     return int(failed > 0)
 
 

@@ -5,8 +5,8 @@
 #include <random>
 #include <vector>
 
-#include "../../csrc/cuda/offsets.h"
-#include "../../csrc/cuda/tiles.h"
+#include "kernels/cuda/offsets.h"
+#include "kernels/cuda/schedule.h"
 
 namespace torch_elu::cuda {
 namespace {

@@ -8,9 +8,9 @@
 #include <cstring>
 #include <random>
 
-#include "../../csrc/cuda/kernels.h"
-#include "../../csrc/cuda/tiles.h"
 #include "emulated_cuda.h"
+#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/schedule.h"
 #include "operations.h"
 #include "reference.h"
 

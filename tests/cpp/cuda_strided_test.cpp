@@ -1,5 +1,7 @@
 // What a strided CUDA kernel is told of its operands, for tensors on the CPU: no GPU is needed to
 // see where each access would go.
+#include "dispatch/cuda_strided.h"
+
 #include <ATen/TensorIterator.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -10,8 +12,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include "../../csrc/cuda/strided.h"
 
 namespace torch_elu::cuda {
 namespace {

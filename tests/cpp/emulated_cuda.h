@@ -1,6 +1,6 @@
-// Lets csrc/cuda/kernels.cu be built as C++ and run on the CPU, thread after thread: given to the
-// compiler with -include. The types, and the conversions of the halves, are those of the CUDA
-// toolkit's headers.
+// Lets csrc/kernels/cuda/kernels.cu be built as C++ and run on the CPU, thread after thread: given
+// to the compiler with -include. The types, and the conversions of the halves, are those of the
+// CUDA toolkit's headers.
 #pragma once
 
 #include <cuda_bf16.h>

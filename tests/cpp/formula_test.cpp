@@ -1,11 +1,11 @@
 // The formula on plain numbers, without vectors, memory or tensors.
-#include "../../csrc/formula.h"
+#include "math/formula.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "../../csrc/extreme.h"
+#include "math/general.h"
 #include "reference.h"
 
 namespace torch_elu {

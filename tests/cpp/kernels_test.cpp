@@ -1,5 +1,5 @@
 // The bare kernels: the same bits from each instruction set, whatever the layout in memory.
-#include "../../csrc/cpu/kernels.h"
+#include "kernels/cpu/kernels.h"
 
 #include <gtest/gtest.h>
 

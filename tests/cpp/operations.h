@@ -1,7 +1,7 @@
 // What the kernels compute, by name, so that a test goes through all of it.
 #pragma once
 
-#include "../../csrc/cpu/kernels.h"
+#include "kernels/cpu/kernels.h"
 
 namespace torch_elu::tests {
 

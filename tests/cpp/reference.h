@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/cpu/kernels.h"
+#include "kernels/cpu/kernels.h"
 
 namespace torch_elu::reference {
 

@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "operands.h"
+#include "dispatch/operands.h"
 
 namespace torch_elu::fuzz {
 namespace {

@@ -1,0 +1,89 @@
+// The C++ functions of functional.h, which call the operators through PyTorch's dispatcher.
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch_elu/functional.h>
+
+#include "math/selu.h"
+
+namespace torch_elu {
+namespace {
+
+double celu_input_scale(const at::Scalar& alpha) {
+  const double value = alpha.toDouble();
+  TORCH_CHECK(value != 0, "ZeroDivisionError: alpha cannot be 0 for CELU");
+  return 1.0 / value;
+}
+
+template <typename Signature>
+c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
+}
+
+}  // namespace
+
+at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+               const at::Scalar& input_scale, bool save_output) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&, const at::Scalar&, const at::Scalar&,
+                               const at::Scalar&, bool)>("torch_elu::elu", "");
+  return op.call(self, alpha, scale, input_scale, save_output);
+}
+
+at::Tensor& elu_(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                 const at::Scalar& input_scale) {
+  static const auto op = find_operator<at::Tensor&(
+      at::Tensor&, const at::Scalar&, const at::Scalar&, const at::Scalar&)>("torch_elu::elu_", "");
+  return op.call(self, alpha, scale, input_scale);
+}
+
+at::Tensor& elu_out(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
+                    const at::Scalar& scale, const at::Scalar& input_scale) {
+  static const auto op =
+      find_operator<at::Tensor&(const at::Tensor&, const at::Scalar&, const at::Scalar&,
+                                const at::Scalar&, at::Tensor&)>("torch_elu::elu", "out");
+  return op.call(self, alpha, scale, input_scale, out);
+}
+
+at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
+                        const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+                        const at::Tensor& self_or_result) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&, const at::Scalar&, const at::Scalar&,
+                               const at::Scalar&, bool, const at::Tensor&)>(
+          "torch_elu::elu_backward", "");
+  return op.call(grad_output, alpha, scale, input_scale, is_result, self_or_result);
+}
+
+at::Tensor selu(const at::Tensor& self) { return torch_elu::elu(self, kSeluAlpha, kSeluScale); }
+
+at::Tensor& selu_(at::Tensor& self) { return torch_elu::elu_(self, kSeluAlpha, kSeluScale); }
+
+at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha, bool save_output) {
+  return torch_elu::elu(self, alpha, 1.0, celu_input_scale(alpha), save_output);
+}
+
+at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha) {
+  return torch_elu::elu_(self, alpha, 1.0, celu_input_scale(alpha));
+}
+
+at::Tensor elu_plus_one(const at::Tensor& self) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&)>("torch_elu::elu_plus_one", "");
+  return op.call(self);
+}
+
+at::Tensor elu_plus_one_backward(const at::Tensor& grad_output, const at::Tensor& result) {
+  static const auto op = find_operator<at::Tensor(const at::Tensor&, const at::Tensor&)>(
+      "torch_elu::elu_plus_one_backward", "");
+  return op.call(grad_output, result);
+}
+
+std::string version() { return TORCH_ELU_VERSION; }
+
+std::string cuda_version() { return TORCH_ELU_CUDA_VERSION; }
+
+std::string cpu_capability() {
+  return find_operator<std::string()>("torch_elu::cpu_capability", "").call();
+}
+
+}  // namespace torch_elu

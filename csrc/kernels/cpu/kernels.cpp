@@ -1,0 +1,230 @@
+// Compiled once for each instruction set; TORCH_ELU_SIMD says which: baseline, avx2 or avx512.
+// It calls nothing that another file may share as an inline function (the constructor of
+// Coefficients is one): the linker keeps one copy of those, and that could be the one that needs
+// AVX-512. What it calls is local or always inlined.
+#include "kernels/cpu/kernels.h"
+
+#include "kernels/cpu/simd/pair.h"
+#include "kernels/cpu/simd/scalar.h"
+#include "math/functions.h"
+
+#if defined(__AVX512F__) || defined(TORCH_ELU_EMULATED_AVX512)
+#include "kernels/cpu/simd/avx512.h"
+#elif defined(__AVX2__)
+#include "kernels/cpu/simd/avx2.h"
+#endif
+
+#define TORCH_ELU_JOIN(a, b) a##b
+#define TORCH_ELU_TABLE(name) TORCH_ELU_JOIN(kernels_, name)
+#define TORCH_ELU_STRING(name) #name
+#define TORCH_ELU_NAME(name) TORCH_ELU_STRING(name)
+
+namespace torch_elu::cpu {
+namespace {
+
+#if defined(__AVX512F__) || defined(TORCH_ELU_EMULATED_AVX512)
+namespace simd = avx512;
+#elif defined(__AVX2__)
+namespace simd = avx2;
+#else
+namespace simd = scalar;
+#endif
+
+// A strided run goes through buffers of so many elements, which stay in the first cache.
+constexpr std::ptrdiff_t block = 256;
+
+template <typename T>
+struct Input {
+  const T* data;
+  std::ptrdiff_t stride;
+  T buffer[block];
+
+  // cppcheck-suppress uninitMemberVar ; what is read of the buffer is written first
+  Input(const T* data, std::ptrdiff_t stride) : data(data), stride(stride) {}
+
+  const T* contiguous(std::ptrdiff_t start, std::ptrdiff_t n) {
+    const T* from = data + start * stride;
+    if (stride == 1) return from;
+    if (stride == 0 && start > 0) return buffer;  // full of the one element there is
+    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = scalar::read(from + i * stride);
+    return buffer;
+  }
+};
+
+// Fewer elements than a vector has.
+template <typename Lanes, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE void map_few(const Function& function, T* out, std::ptrdiff_t n,
+                              const Inputs*... inputs) {
+  struct Padded {
+    T data[Lanes::count] = {};
+    Padded(const T* from, std::ptrdiff_t n) {
+      for (std::ptrdiff_t i = 0; i < n; ++i) data[i] = scalar::read(from + i);
+    }
+  };
+  T result[Lanes::count];
+  Lanes::store(result, function(Lanes::load(Padded(inputs, n).data)...));
+  for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i, result[i]);
+}
+
+// Lanes for twice as many elements, so many times over that `vectors` are in step.
+template <typename Lanes, int vectors>
+struct InStep {
+  using Half = InStep<Lanes, vectors / 2>;
+  static constexpr int count = 2 * Half::count;
+
+  template <typename T>
+  TORCH_ELU_INLINE static auto load(const T* from) {
+    return Pair{Half::load(from), Half::load(from + Half::count)};
+  }
+  template <typename T, typename V>
+  TORCH_ELU_INLINE static void store(T* to, Pair<V> x) {
+    Half::store(to, x.first);
+    Half::store(to + Half::count, x.second);
+  }
+  template <typename T, typename V>
+  TORCH_ELU_INLINE static void stream(T* to, Pair<V> x) {
+    Half::stream(to, x.first);
+    Half::stream(to + Half::count, x.second);
+  }
+};
+
+template <typename Lanes>
+struct InStep<Lanes, 1> : Lanes {};
+
+// As many whole vectors from `done` on as there are; returns the number of elements done then.
+template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE std::ptrdiff_t map_vectors(const Function& function, T* out, std::ptrdiff_t done,
+                                            std::ptrdiff_t n, const Inputs*... inputs) {
+#if !defined(__clang__)
+#pragma GCC ivdep  // the output is the input exactly, or apart from it
+#endif
+  for (; done + Lanes::count <= n; done += Lanes::count) {
+    const auto result = function(Lanes::load(inputs + done)...);
+    if constexpr (streaming) {
+      Lanes::stream(out + done, result);
+    } else {
+      Lanes::store(out + done, result);
+    }
+  }
+  return done;
+}
+
+template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE std::ptrdiff_t map_all_vectors(const Function& function, T* out,
+                                                std::ptrdiff_t done, std::ptrdiff_t n,
+                                                const Inputs*... inputs) {
+  if constexpr (Lanes::in_step > 1) {
+    using Several = InStep<Lanes, Lanes::in_step>;
+    done = map_vectors<Several, streaming>(function, out, done, n, inputs...);
+  }
+  return map_vectors<Lanes, streaming>(function, out, done, n, inputs...);
+}
+
+template <typename Lanes, typename Function, typename T, typename... Inputs>
+void map_contiguous(const Function function, Store store, T* out, std::ptrdiff_t n,
+                    const Inputs*... inputs) {
+  std::ptrdiff_t done = 0;
+  // Streaming stores want whole vectors at aligned addresses.
+  constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
+  const std::uintptr_t missing = -reinterpret_cast<std::uintptr_t>(out) % bytes;
+  if (store == Store::streaming && missing % sizeof(T) == 0 && n >= Lanes::count) {
+    done = static_cast<std::ptrdiff_t>(missing / sizeof(T));
+    if (done > 0) map_few<Lanes>(function, out, done, inputs...);
+    done = map_all_vectors<Lanes, true>(function, out, done, n, inputs...);
+    simd::finish_streaming();
+  } else {
+    done = map_all_vectors<Lanes, false>(function, out, done, n, inputs...);
+  }
+  if (done < n) map_few<Lanes>(function, out + done, n - done, (inputs + done)...);
+}
+
+template <typename Lanes, typename Function, typename T, typename... Inputs>
+TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::ptrdiff_t out_stride,
+                          std::ptrdiff_t n, Inputs&... inputs) {
+  if (out_stride == 1 && (... && (inputs.stride == 1))) {
+    map_contiguous<Lanes>(function, store, out, n, inputs.data...);
+    return;
+  }
+  if (n == 0) return;  // not even the one element of an expanded input is there
+  T result[block];
+  if ((... && (inputs.stride == 0))) {  // expanded: one result, many times
+    map_few<Lanes>(function, result, 1, inputs.data...);
+    for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i * out_stride, result[0]);
+    return;
+  }
+  for (std::ptrdiff_t start = 0; start < n; start += block) {
+    const std::ptrdiff_t count = n - start < block ? n - start : block;
+    T* const to = out_stride == 1 ? out + start : result;
+    map_contiguous<Lanes>(function, Store::cached, to, count, inputs.contiguous(start, count)...);
+    if (out_stride == 1) continue;
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+      scalar::write(out + (start + i) * out_stride, result[i]);
+    }
+  }
+}
+
+template <typename T>
+struct Run {
+  using Coefficients = torch_elu::Coefficients<T>;
+  using Lanes = simd::Lanes<T>;
+  using OneLane = scalar::Lanes<T>;
+
+  static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
+                      std::ptrdiff_t n, const Coefficients& k, Store store) {
+    Input<T> x(self, self_stride);
+    if (k.is_unit) {
+      map<Lanes>(UnitValue<T>{k}, store, out, out_stride, n, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeValue<T>{k}, store, out, out_stride, n, x);
+    } else {
+      map<Lanes>(Value<T>{k}, store, out, out_stride, n, x);
+    }
+  }
+
+  static void backward_from_input(T* grad_input, std::ptrdiff_t grad_input_stride,
+                                  const T* grad_output, std::ptrdiff_t grad_output_stride,
+                                  const T* self, std::ptrdiff_t self_stride, std::ptrdiff_t n,
+                                  const Coefficients& k, Store store) {
+    Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
+    if (k.is_unit) {
+      map<Lanes>(UnitBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    } else if (k.is_extreme) {
+      map<OneLane>(ExtremeBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    } else {
+      map<Lanes>(Backward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    }
+  }
+
+  static void backward_from_result(T* grad_input, std::ptrdiff_t grad_input_stride,
+                                   const T* grad_output, std::ptrdiff_t grad_output_stride,
+                                   const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
+                                   const Coefficients& k, Store store) {
+    Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
+    map<Lanes>(BackwardFromResult<T>{k}, store, grad_input, grad_input_stride, n, grad, y);
+  }
+
+  static void plus_one(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
+                       std::ptrdiff_t n, const Coefficients& k, Store store) {
+    Input<T> x(self, self_stride);
+    map<Lanes>(PlusOneValue<T>{k}, store, out, out_stride, n, x);
+  }
+
+  static void plus_one_backward(T* grad_input, std::ptrdiff_t grad_input_stride,
+                                const T* grad_output, std::ptrdiff_t grad_output_stride,
+                                const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
+                                const Coefficients& /*k*/, Store store) {
+    Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
+    map<Lanes>(PlusOneBackward<T>{}, store, grad_input, grad_input_stride, n, grad, y);
+  }
+
+  static constexpr Kernels<T> kernels{forward, backward_from_input, backward_from_result, plus_one,
+                                      plus_one_backward};
+};
+
+}  // namespace
+
+const KernelTable TORCH_ELU_TABLE(TORCH_ELU_SIMD){TORCH_ELU_NAME(TORCH_ELU_SIMD),
+                                                  Run<double>::kernels, Run<float>::kernels,
+                                                  Run<Float16>::kernels, Run<BFloat16>::kernels};
+
+}  // namespace torch_elu::cpu

@@ -1,0 +1,50 @@
+// The CPU kernels: runs of elements in memory, nothing of torch. kernels.cpp is compiled once for
+// each instruction set and each build defines one of the tables below.
+#pragma once
+
+#include <cstddef>
+
+#include "math/coefficients.h"
+
+namespace torch_elu::cpu {
+
+// streaming: past the caches, for outputs that do not fit into them and are not the input at the
+// same time.
+enum class Store { cached, streaming };
+
+// Strides are in elements, and may be zero for an input. Any alignment will do, even less than that
+// of T. The output may be exactly an input (same address, same stride) but overlap none in another
+// way.
+template <typename T>
+struct Kernels {
+  using Coefficients = torch_elu::Coefficients<T>;
+
+  void (*forward)(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
+                  std::ptrdiff_t n, const Coefficients&, Store);
+  void (*backward_from_input)(T* grad_input, std::ptrdiff_t grad_input_stride, const T* grad_output,
+                              std::ptrdiff_t grad_output_stride, const T* self,
+                              std::ptrdiff_t self_stride, std::ptrdiff_t n, const Coefficients&,
+                              Store);
+  void (*backward_from_result)(T* grad_input, std::ptrdiff_t grad_input_stride,
+                               const T* grad_output, std::ptrdiff_t grad_output_stride,
+                               const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
+                               const Coefficients&, Store);
+
+  // elu_plus_one and its backward, for which the coefficients are all 1.
+  decltype(forward) plus_one;
+  decltype(backward_from_result) plus_one_backward;
+};
+
+struct KernelTable {
+  const char* name;
+  Kernels<double> float64;
+  Kernels<float> float32;
+  Kernels<Float16> float16;
+  Kernels<BFloat16> bfloat16;
+};
+
+extern const KernelTable kernels_baseline;
+extern const KernelTable kernels_avx2;    // with FMA and F16C
+extern const KernelTable kernels_avx512;  // F, VL, BW, DQ, with FMA and F16C
+
+}  // namespace torch_elu::cpu

@@ -1,0 +1,140 @@
+// The ELU family, once, for every device and instruction set:
+//
+//   value(x) = scale * x                                     where x > 0
+//              alpha * scale * (exp(input_scale * x) - 1)    elsewhere
+//
+// and its slope, from the input or from the result; and elu(x) + 1, without the 1 that would drown
+// exp(x). V is a "number": float or double (number.h), or a SIMD vector of them (cpu/simd). Only
+// operations that IEEE 754 rounds correctly, in a fixed order, every fused multiply-add written
+// out: compiled with contraction off (-ffp-contract=off, --fmad=false), the same input gives the
+// same bits everywhere, but for the payload of a NaN, which is the processor's.
+//
+// How: with step = ln2 / input_scale, x = n step + r, n an integer and |r| <= step / 2. Then
+//   p = (exp(input_scale * r) - 1) / input_scale = r + r^2 q(r), q a polynomial,
+//   exp(input_scale * x) - 1 = 2^n input_scale p + (2^n - 1), where nothing cancels,
+//   exp(input_scale * x)     = 2^n (1 + input_scale r (1 + r q(r))).
+// As r and p are of the size of x, whatever input_scale is, no bits are lost to the subnormals on
+// the way.
+#pragma once
+
+#include "math/coefficients.h"
+#include "math/number.h"
+
+namespace torch_elu {
+
+template <typename V>
+struct Reduced {
+  V shifted_n;  // with n in its lowest bits, for low_bits_to_exponent
+  V r;
+  V q;
+  V exact, low;  // r before it was rounded, in two parts
+};
+
+// a - b. A fused multiply-add gives the same bits, on other units of the processor.
+template <typename T, typename V>
+TORCH_ELU_INLINE V difference(V a, number_t<V> b) {
+  if constexpr (Constants<T>::subtracts_by_fma) return fma(a, V(1), V(-b));
+  return a - V(b);
+}
+
+template <bool takes_step_low, typename V, typename T>
+TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const Coefficients<T>& k) {
+  using C = Constants<T>;
+  // Added to a number so large that its last bit counts ones, the quotient is rounded to an
+  // integer.
+  const V shifted_n = fma(x, V(k.steps_per_one), V(C::shift));
+  const V n = difference<T>(shifted_n, C::shift);
+  const V exact = fma(n, V(-step.high), x);
+  const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
+  V q = V(k.polynomial[C::terms - 1]);
+  for (int term = C::terms - 2; term >= 0; --term) q = fma(q, r, V(k.polynomial[term]));
+  return {shifted_n, r, q, exact, n * V(-step.low)};
+}
+
+// (exp(input_scale * r) - 1) / input_scale
+template <typename T, typename V>
+TORCH_ELU_INLINE V p_of(const Reduced<V>& x) {
+  if constexpr (Constants<T>::r_is_rounded_last) return x.exact + fma(x.q * x.r, x.r, x.low);
+  return fma(x.q * x.r, x.r, x.r);
+}
+
+// slope * exp(input_scale * r), with curvature = slope * input_scale
+template <typename V>
+TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
+  return fma(fma(x.q, x.r, V(1)), x.r * curvature, slope);
+}
+
+template <typename V, typename T>
+TORCH_ELU_INLINE V value(V x, const Coefficients<T>& k) {
+  using C = Constants<T>;
+  const V kept = at_least(x, V(k.value_saturates));
+  const auto reduced = reduce<C::takes_step_low>(kept, k.value_step, k);
+  const V alpha_2n = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.slope_bits);
+  const V negative = fma(p_of<T>(reduced), slope_2n, alpha_2n - V(k.alpha));
+  return select(x < V(0), negative, V(k.scale) * x);
+}
+
+// At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN.
+template <typename V, typename T>
+TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& k) {
+  using C = Constants<T>;
+  const V kept = at_least(x, V(k.slope_saturates));
+  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
+  // Lifted away from the subnormals by a power of two; taking it back rounds only where the slope
+  // is one.
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
+  const V curvature_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_curvature_bits);
+  const V negative = exp_of(reduced, slope_2n, curvature_2n) * V(1 / C::lift);
+  return select(x > V(0), V(k.scale), negative);
+}
+
+// For alpha, scale and input_scale >= 0: only then does the result tell which side it came from.
+template <typename V, typename T>
+TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& k) {
+  return select(y > V(0), V(k.scale), V(k.input_scale) * (y + V(k.alpha)));
+}
+
+// value and slope where alpha, scale and input_scale are 1, with the same bits. There
+// exp(x) - 1 >= x on the exponential side, and beyond it the exponential of min(x, 0) has the value
+// 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2 is so
+// near that the value needs no more of it, except in double.
+template <typename V, typename T>
+TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& k) {
+  using C = Constants<T>;
+  constexpr bool takes_step_low = C::takes_step_low && C::negligible == 0;
+  const V kept = at_least(at_most(x, V(0)), V(k.value_saturates));
+  const auto reduced = reduce<takes_step_low>(kept, k.value_step, k);
+  const V power = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
+  return at_least(x, fma(p_of<T>(reduced), power, difference<T>(power, 1)));
+}
+
+// exp(min(x, 0)) * lift
+template <typename V, typename T>
+TORCH_ELU_INLINE V lifted_unit_slope(V x, const Coefficients<T>& k) {
+  using C = Constants<T>;
+  const V kept = at_least(at_most(x, V(0)), V(k.slope_saturates));
+  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
+  const V power = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
+  return exp_of(reduced, power, power);
+}
+
+template <typename V, typename T>
+TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& k) {
+  return lifted_unit_slope(x, k) * V(1 / Constants<T>::lift);
+}
+
+// x + 1 where x > 0, exp(x) elsewhere: max(x, 0) + exp(min(x, 0)), of which one term is exact and
+// the sum rounds once. For the coefficients of unit_slope.
+template <typename V, typename T>
+TORCH_ELU_INLINE V plus_one(V x, const Coefficients<T>& k) {
+  return fma(lifted_unit_slope(x, k), V(1 / Constants<T>::lift), at_least(x, V(0)));
+}
+
+// Its slope from the result: exp(x) is the result, and beyond zero the result is 1 or more.
+template <typename V>
+TORCH_ELU_INLINE V plus_one_slope(V y) {
+  return at_most(y, V(1));
+}
+
+}  // namespace torch_elu

@@ -1,0 +1,1 @@
+"""What ``python -m torch_elu`` runs: ``check`` and ``bench``."""

@@ -1,0 +1,1 @@
+"""What tells other parts of PyTorch, when they are imported, about the operators."""

@@ -1,0 +1,282 @@
+"""``python -m torch_elu check`` and ``bench``: what they print, and that a fault is found."""
+
+from __future__ import annotations
+
+import math
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch_elu
+from conftest import RunPython
+from torch_elu import __main__, _build_info
+from torch_elu.doctor import bench as _bench
+from torch_elu.doctor import check as _check
+from torch_elu.doctor import timing as _timing
+
+Function = Callable[..., Any]
+
+
+def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython) -> None:
+    result = run_python("-m", "torch_elu", "check")
+    assert "Warning" not in result.stderr
+    printed = result.stdout.splitlines()
+    names = [re.split(r"  +", line)[1] for line in printed]
+    assert names == list(_check.CHECKS)
+    assert {line.split()[0] for line in printed} <= {"ok", "skipped"}
+    assert not [line for line in printed if line.startswith("skipped") and "CUDA" not in line]
+
+
+def test_a_fault_is_named_and_is_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> str:
+        raise RuntimeError("it is broken")
+
+    monkeypatch.setattr(_check, "CHECKS", {"right": lambda: "fine", "wrong": broken})
+    assert __main__.check() == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"^ok +right +fine$", printed, re.MULTILINE)
+    assert re.search(r"^FAILED +wrong +RuntimeError: it is broken$", printed, re.MULTILINE)
+    assert "1 of 2 checks failed" in printed
+    assert "built with compiler" in printed  # what a bug report needs
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_a_fault_is_the_exit_status_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> str:
+        raise RuntimeError("it is broken")
+
+    monkeypatch.setattr(sys, "argv", ["torch_elu", "check"])
+    for checks, status in (({"wrong": broken}, 1), ({"right": lambda: "fine"}, 0)):
+        monkeypatch.setattr(_check, "CHECKS", checks)
+        with pytest.raises(SystemExit) as exited:
+            runpy.run_module("torch_elu", run_name="__main__")
+        assert exited.value.code == status
+
+
+def test_without_a_cpp_compiler_compiling_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def fails(function: Function, **_: Any) -> Function:
+        raise RuntimeError("in the backend") from InvalidCxxCompiler()
+
+    monkeypatch.setattr(_check, "CHECKS", {"torch.compile": _check.check_compile})
+    monkeypatch.setattr(torch, "compile", fails)
+    assert list(_check.results()) == [
+        ("skipped", "torch.compile", "Inductor finds no C++ compiler")
+    ]
+
+
+def test_the_report_stands_in_two_columns_and_says_what_the_build_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_build_info, "cuda_version", "13.2")
+    monkeypatch.setattr(_build_info, "cuda_architectures", "80;90")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    lines = __main__.report().splitlines()
+    (values,) = {re.match(r"[^:]+: +", line).end() for line in lines}
+    found = {line[:values].rstrip(" :"): line[values:] for line in lines}
+    assert found["CUDA kernels"] == "built with CUDA 13.2 for 80, 90"
+    assert found["PyTorch"] == f"{torch.__version__} (CUDA none)"
+    monkeypatch.setattr(_build_info, "cuda_version", "")
+    assert "not built; CUDA tensors use PyTorch's own elu" in __main__.report()
+
+
+def off_by(ulps: int) -> Function:
+    def elu(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+        y = torch_elu.elu(x, *arguments)
+        moved = y
+        for _ in range(ulps):
+            moved = moved.nextafter(torch.zeros_like(y))
+        return torch.where(y < -0.1, moved, y)
+
+    return elu
+
+
+def wrong_gradient(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x.detach(), *arguments) + x - x.detach()
+
+
+def plus_zero(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments) + 0.0
+
+
+def lost_nan(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments).nan_to_num(0.0, math.inf, -math.inf)
+
+
+def compiled_to_plus_zero(function: Function, **_: Any) -> Function:
+    return lambda x: function(x) + 0.0
+
+
+class Nothing:
+    """In place of override_aten: changes no kernel."""
+
+    def __enter__(self) -> None:
+        """No context."""
+
+    def __exit__(self, *_: object) -> None:
+        """No context."""
+
+
+def inexact_where_strided(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch_elu.elu(x, *arguments) if x.is_contiguous() else off_by(1)(x, *arguments)
+
+
+def with_wrong_gradient(function: Function) -> Function:
+    return lambda x: function(x.detach()) + x - x.detach()
+
+
+def breaking_the_graph(x: torch.Tensor) -> torch.Tensor:
+    torch._dynamo.graph_break()
+    return torch_elu.elu(x)
+
+
+def does_not_compile(function: Function, **_: Any) -> Function:
+    raise RuntimeError("it does not compile")
+
+
+def without_curvature(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    z = x.detach().requires_grad_()
+    y = torch_elu.elu(z, *arguments)
+    (slope,) = torch.autograd.grad(y.sum(), z)
+    return y.detach() + (x - x.detach()) * slope
+
+
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
+    "inexact double": ("CPU", {"DTYPES": [torch.float64], "elu": off_by(4)}),
+    "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by(2)}),
+    "inexact half": ("CPU", {"DTYPES": [torch.float16], "elu": off_by(1)}),
+    "inexact where strided": ("CPU", {"DTYPES": [torch.float32], "elu": inexact_where_strided}),
+    "a zero's sign": ("CPU", {"elu": plus_zero}),
+    "a number for NaN": ("CPU", {"elu": lost_nan}),
+    "gradient": ("autograd", {"elu": wrong_gradient}),
+    "second derivative": ("autograd", {"elu": without_curvature}),
+    "gradient of selu": ("autograd", {"selu": with_wrong_gradient(torch_elu.selu)}),
+    "gradient of celu": ("autograd", {"celu": with_wrong_gradient(torch_elu.celu)}),
+    "script": ("TorchScript", {"elu": plus_zero}),
+    "NaN": ("TorchScript", {"elu": lost_nan}),
+    "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
+    "a graph break": ("torch.compile", {"elu": breaking_the_graph}),
+    "not compiled": ("torch.compile", {"torch.compile": does_not_compile}),
+    "no conversion": ("existing models", {"convert": lambda model: model}),
+    "no override": ("existing models", {"override_aten": Nothing}),
+    "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
+    "no CMake package": ("C++", {"cmake_prefix_path": "/elsewhere"}),
+}
+
+
+@pytest.mark.parametrize(("check", "faults"), FAULTS.values(), ids=FAULTS.keys())
+def test_each_check_can_fail(
+    check: str, faults: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_check, "CHECKS", {check: _check.CHECKS[check]})
+    assert [status for status, _, _ in _check.results()] == ["ok"]
+    for name, fault in faults.items():
+        monkeypatch.setattr(f"torch_elu.doctor.check.{name}", fault)
+    assert [status for status, _, _ in _check.results()] == ["FAILED"]
+
+
+@pytest.mark.parametrize("dtype", _check.DTYPES, ids=str)
+def test_check_compares_with_values_of_another_source(dtype: torch.dtype) -> None:
+    """A function that cancels near 0 is found out in every dtype."""
+    x = _check.inputs(dtype)
+    _check.expect_values(x, torch_elu.elu(x))
+    with pytest.raises(RuntimeError, match="gives"):
+        _check.expect_values(x, torch.where(x > 0, x, x.exp() - 1))
+
+
+def test_check_takes_one_nan_for_another() -> None:
+    nan = torch.tensor([math.nan])
+    _check.expect_same_bits(nan, -nan, "NaN")
+
+
+def test_bench_takes_0_seconds() -> None:
+    assert __main__.duration("0") == 0
+
+
+def test_bench_measures_for_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[float] = []
+    monkeypatch.setattr(__main__, "bench", lambda seconds: measured.append(seconds) or 0)
+    for options in ([], ["--seconds", "2.5"]):
+        monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", *options])
+        assert __main__.main() == 0
+    assert measured == [18, 2.5]
+
+
+def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:
+    command = ("-m", "torch_elu", "bench", "--seconds", "0.5", "--threads", "1")
+    printed = run_python(*command).stdout
+    assert "CPU threads: 1," in printed
+    rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines() if line[:1] == "|"]
+    assert "inplace=True" in printed.splitlines()[-1]  # its results are no new tensors
+    header, _, *body = rows
+    assert header[-3:] == ["torch_elu.elu, us", "F.elu, us", "speedup"]
+    assert len(body) == len(_bench.CPU_ROWS) + len(_bench.CUDA_ROWS) * torch.cuda.is_available()
+    for row in body:
+        ours, pytorch, speedup = map(float, row[-3:])
+        assert ours > 0
+        assert speedup == pytest.approx(pytorch / ours, rel=0.02, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--threads", "0", "expected 1 or more, but got 0"),
+        ("--threads", "-2", "expected 1 or more, but got -2"),
+        ("--threads", "two", "invalid count value: 'two'"),
+        ("--seconds", "nan", "expected 0 or more seconds, but got nan"),
+        ("--seconds", "inf", "expected 0 or more seconds, but got inf"),
+        ("--seconds", "-1", "expected 0 or more seconds, but got -1"),
+    ],
+)
+def test_bench_refuses_what_is_no_number_of_threads_or_seconds(
+    option: str,
+    value: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(__main__, "bench", lambda seconds: 0)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", f"{option}={value}"])
+    with pytest.raises(SystemExit) as error:
+        __main__.main()
+    assert error.value.code == 2
+    assert f"argument {option}: {message}" in capsys.readouterr().err
+
+
+def test_bench_calls_what_its_columns_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: dict[str, set[tuple[int, torch.dtype]]] = {name: set() for name in _bench.FUNCTIONS}
+
+    def recording(name: str, function: Function) -> Function:
+        def call(x: torch.Tensor, **options: bool) -> Any:
+            called[name].add((x.numel(), x.dtype))
+            return function(x, **options)
+
+        return call
+
+    recorded = {name: recording(name, function) for name, function in _bench.FUNCTIONS.items()}
+    assert list(_bench.FUNCTIONS.values()) == [torch_elu.elu, torch.nn.functional.elu]
+    monkeypatch.setattr(_bench, "FUNCTIONS", recorded)
+    for statement in (_bench.FORWARD, _bench.TRAINING, _bench.IN_PLACE):
+        times = _bench.measure(_bench.Row(statement, 100, torch.float64), seconds=0.01)
+        assert times.keys() == recorded.keys()
+    assert set(map(frozenset, called.values())) == {frozenset({(100, torch.float64)})}
+
+
+def test_contenders_take_turns_and_each_begins_a_round() -> None:
+    order: list[str] = []
+    contenders = [
+        _timing.Timed(_timing.Contender(name, "order.append(name)", {"order": order, "name": name}))
+        for name in "abc"
+    ]
+    samples = _timing.time_in_turn(contenders, rounds=3, block_seconds=0, seconds=60)
+    assert {name: len(times) for name, times in samples.items()} == dict.fromkeys("abc", 3)
+    assert "".join(order) == "aabbcc" + "abc" + "bca" + "cab"

@@ -1,0 +1,215 @@
+"""What the docstrings and the README show runs as it stands, and what they quote is there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import timeit
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch_elu
+import torch_elu._library
+import torch_elu.conversion
+import torch_elu.functional
+import torch_elu.integrations.onnx
+import torch_elu.modules
+import torch_elu.override
+
+REPOSITORY = Path(__file__).parents[3]
+README = REPOSITORY / "README.md"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        torch_elu,
+        torch_elu.conversion,
+        torch_elu.functional,
+        torch_elu.modules,
+        torch_elu.override,
+        torch_elu._library,
+        torch_elu.integrations.onnx,
+    ],
+    ids=lambda module: module.__name__,
+)
+def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("name", [n for n in torch_elu.__all__ if callable(getattr(torch_elu, n))])
+def test_every_public_docstring_has_an_example_and_its_arguments(name: str) -> None:
+    documentation = getattr(torch_elu, name).__doc__
+    assert ">>> " in documentation
+    if name not in ("convert", "include_paths", "onnx_translations", "override_aten"):
+        assert "math::" in documentation
+        assert "inplace: " in documentation or name == "elu_plus_one"
+
+
+def fenced_blocks(language: str, page: Path = README) -> Iterator[tuple[int, str]]:
+    """The first line's number and the text of each block in that language."""
+    opened, first, block = None, 0, []
+    for number, line in enumerate(page.read_text().splitlines(), start=1):
+        if not line.startswith("```"):
+            block.append(line)
+        elif opened is None:
+            opened, first, block = line[3:], number + 1, []
+        else:
+            if opened == language:
+                yield first, "\n".join(block)
+            opened = None
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    list(fenced_blocks("python")),
+    ids=lambda value: f"line {value}" if isinstance(value, int) else "",
+)
+def test_python_in_the_readme_runs_as_it_stands(
+    line: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where it saves a model
+    run(code, README, line)
+
+
+def run(code: str, page: Path, line: int) -> None:
+    """In names of its own, and so that errors show page and line; a process would load PyTorch."""
+    exec(compile("\n" * (line - 1) + code, page, "exec"), {"__name__": "__main__"})
+
+
+PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "code"),
+    [(page, line, code) for page in PAGES for line, code in fenced_blocks("python", page)],
+    ids=lambda value: value.stem if isinstance(value, Path) else str(value)[:10],
+)
+def test_python_on_the_pages_runs_as_it_stands(
+    page: Path, line: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(code, page, line)
+
+
+def commands() -> list[str]:
+    """Every line of the console blocks, without its comment and what it sets beforehand."""
+    blocks = [code for page in [README, *PAGES] for _, code in fenced_blocks("console", page)]
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return sorted({line for line in lines if line})
+
+
+# Run by another test, in which these words stand; or what the installation under test came from.
+# By tests of their own, or on a machine that has what they need.
+RUN_ELSEWHERE = {
+    "python -m torch_elu check",
+    "python -m torch_elu bench",
+    "python -m examples.legged_robot",
+    "python -m examples.audio_encoder",
+    "python -m examples.eegnet",
+    "python -m examples.graph_attention",
+    "python -m examples.linear_attention",
+    "pip install cmake ninja 'setuptools>=77'",
+    "pip install --no-build-isolation .",
+    "cmake -S . -B build -DCMAKE_PREFIX_PATH=\"$(python -c 'import torch_elu; "
+    "print(torch_elu.cmake_prefix_path)')\"",
+    "cmake --build build",
+    "build/app",
+    "cuobjdump -res-usage -arch sm_90 libtorch_elu.so",
+    "cuobjdump -sass -arch sm_90 libtorch_elu.so",
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(commands()) - RUN_ELSEWHERE))
+def test_every_command_of_the_pages_can_be_run(
+    command: str, capsys: pytest.CaptureFixture[str], threads: Callable[[int], None]
+) -> None:
+    if command.startswith("make "):
+        targets = re.findall(r"^([\w-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+        assert command.split()[1] in targets
+    else:  # in this process, which the settings of memory before `python` come too late for
+        once = re.sub(r"-n \d+( -r \d+)?", "-n 1 -r 1", command)
+        words = shlex.split(once.replace("1 << 24", "1 << 10"))
+        start = words.index("python")
+        assert all(re.fullmatch(r"[A-Z_]+[._\w]*=.+", word) for word in words[:start])
+        assert words[start : start + 3] == ["python", "-m", "timeit"]
+        assert timeit.main(words[start + 3 :]) is None  # or 1, after a traceback
+        assert "loop, best of 1:" in capsys.readouterr().out
+
+
+def test_the_readme_has_python_cpp_and_console_blocks() -> None:
+    assert all(list(fenced_blocks(language)) for language in ("python", "cpp", "cmake", "console"))
+
+
+def test_pictures_of_the_readme_exist() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\((.+?)\)", README.read_text())
+    names = ("function", "speed", "demo", "memory")
+    assert sorted(pictures) == sorted(f"docs/pictures/{name}.svg" for name in names)
+    missing = [name for name in pictures if not (REPOSITORY / name).is_file()]
+    assert not missing, "run `make bench demo memory pictures`"
+
+
+def test_folders_and_files_that_the_readme_lists_exist() -> None:
+    (tree,) = [code for _, code in fenced_blocks("") if "csrc/math/formula.h" in code]
+    for line in tree.splitlines():
+        for path in re.split(r"  +", line)[0:2]:
+            for name in path.split():
+                if "/" in name and "{" not in name and re.fullmatch(r"[\w./]+", name):
+                    assert (REPOSITORY / name).exists(), name
+
+
+def source_text() -> str:
+    """All sources, with string literals that are continued on the next line joined."""
+    folders = [("csrc", "*.*"), ("python", "*.py"), ("cmake", "*.cmake*")]
+    files = [path for folder, pattern in folders for path in (REPOSITORY / folder).rglob(pattern)]
+    text = "\n".join(
+        path.read_text() for path in [*files, REPOSITORY / "setup.py"] if path.suffix != ".pyc"
+    )
+    text = re.sub(r'"\s*\n\s*f?"', "", text)
+    return text.replace('\\"', '"')
+
+
+def quoted_errors() -> list[str]:
+    section = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.*?)`", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", quoted_errors())
+def test_errors_that_the_readme_explains_are_in_the_sources(message: str) -> None:
+    if message.startswith(("Unknown builtin op", "Only a single TORCH_LIBRARY")):
+        return  # PyTorch's
+    source = source_text()
+    # What the message fills in is shown as ..., 2.x or a type's name.
+    fixed = re.split(r"\.\.\.|2\.[xy]|'Int'|\bfloat,|torch_elu::elu(?=\")|\(|\)", message)
+    fragments = [fragment.strip(" ,") for fragment in fixed if len(fragment.strip(" ,")) > 5]
+    assert fragments
+    for fragment in fragments:
+        assert fragment in source
+
+
+COMPATIBILITY = REPOSITORY / "docs" / "compatibility.md"
+
+
+def compatibility_rows() -> list[list[str]]:
+    """The cells of the first table, without its two lines of heading."""
+    table = COMPATIBILITY.read_text().split("\n\n")[2]
+    rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in table.splitlines()]
+    assert rows[0][0] == "feature"
+    return rows[2:]
+
+
+@pytest.mark.parametrize("row", compatibility_rows(), ids=lambda row: row[0])
+def test_each_feature_names_the_test_files_that_show_it(row: list[str]) -> None:
+    _, works, files, _ = row
+    assert works
+    named = re.findall(r"`(tests/[\w./]+)`", files)
+    assert named
+    for name in named:
+        path = REPOSITORY / name
+        assert path.is_file(), name
+        assert path.suffix != ".py" or "def test_" in path.read_text(), name
