@@ -74,10 +74,10 @@ void forward(benchmark::State& state, const Kernels<T>& kernels, std::ptrdiff_t 
   const auto n = state.range(0);
   const auto x = inputs<T>(static_cast<std::size_t>(n * stride));
   std::vector<T> out(x.size());
-  const Coefficients<T> k(alpha, 1, input_scale);
+  const Coefficients<T> coefficients(alpha, 1, input_scale);
   const Store store = n * sizeof(T) > (std::size_t{16} << 20) ? Store::streaming : Store::cached;
   for (auto _ : state) {
-    kernels.forward(out.data(), stride, x.data(), stride, n, k, store);
+    kernels.forward(out.data(), stride, x.data(), stride, n, coefficients, store);
     benchmark::ClobberMemory();
   }
   per_element(state, n);
@@ -89,10 +89,10 @@ void backward(benchmark::State& state, const Kernels<T>& kernels, bool from_resu
   const auto x = inputs<T>(static_cast<std::size_t>(n));
   const auto& grad = x;
   std::vector<T> out(x.size());
-  const Coefficients<T> k(1, 1, 1);
+  const Coefficients<T> coefficients(1, 1, 1);
   const auto kernel = from_result ? kernels.backward_from_result : kernels.backward_from_input;
   for (auto _ : state) {
-    kernel(out.data(), 1, grad.data(), 1, x.data(), 1, n, k, Store::cached);
+    kernel(out.data(), 1, grad.data(), 1, x.data(), 1, n, coefficients, Store::cached);
     benchmark::ClobberMemory();
   }
   per_element(state, n);
@@ -109,7 +109,7 @@ void add(const std::string& table, const std::string& type, const Kernels<T>& ke
   run("copy", sizes, copy<T>);
   run("forward", sizes, [=](auto& state) { forward(state, kernels, 1, 1, 1); });
   run("forward_every_second", middle, [=](auto& state) { forward(state, kernels, 2, 1, 1); });
-  run("forward_extreme", middle, [=](auto& state) { forward(state, kernels, 1, -1, -1); });
+  run("forward_general", middle, [=](auto& state) { forward(state, kernels, 1, -1, -1); });
   run("backward", sizes, [=](auto& state) { backward(state, kernels, false); });
   run("backward_from_result", middle, [=](auto& state) { backward(state, kernels, true); });
 }

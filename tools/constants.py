@@ -130,7 +130,7 @@ def saturation(name: str) -> dict[str, mpf]:
         return {}
     bits = NUMBERS[name].bits
     smallest = {"float": -149, "double": -1074}[name]
-    return {"value_saturates": -(bits + 1) * LN2, "slope_saturates": (smallest - 1 - 32) * LN2}
+    return {"value_saturation": -(bits + 1) * LN2, "slope_saturation": (smallest - 1 - 32) * LN2}
 
 
 def main() -> int:

@@ -9,8 +9,8 @@
 
 namespace torch_elu {
 
-// For results of type T. ln2, its parts and the polynomials are made, and compared with what stands
-// here, by tools/constants.py.
+// The formula's, for results of type T. tools/constants.py makes ln2, its parts and the
+// polynomials, and compares them with what stands here.
 template <typename T>
 struct Constants;
 
@@ -23,18 +23,18 @@ struct Constants<float> {
   static constexpr bool takes_step_low = true;
   // Such a part of a step may be left out of the value, where |n| <= 26.
   static constexpr double negligible = 0x1p-28;
-  static constexpr float value_saturates = -18;     // exp - 1 rounds to -1 from -17.33 on
-  static constexpr float slope_saturates = -126.5;  // 2^32 exp rounds to 0 from -126.1 on
-  static constexpr float lift = 0x1p+90f;
-  static constexpr float shift = 0x1.8p+23f;  // the nine lowest bits are zero
-  static constexpr bool r_is_rounded_last = false;
-  static constexpr bool subtracts_by_fma = false;
+  static constexpr float value_saturation = -18;      // exp - 1 rounds to -1 from -17.33 on
+  static constexpr float slope_saturation = -126.5;   // 2^32 exp rounds to 0 from -126.1 on
+  static constexpr float underflow_guard = 0x1p+90f;  // keeps the slope's terms normal numbers
+  static constexpr float shift = 0x1.8p+23f;          // the nine lowest bits are zero
+  static constexpr bool compensates_r = false;        // carries the rounding of r into expm1(r)
+  static constexpr bool subtracts_on_fma_units = false;
 
-  // For extreme.h, where x * 2^exponent is kept within +-extreme_saturates: beyond, every result
-  // has reached its limit, even with the smallest alpha * input_scale, 2^-2148, for coefficients
-  // come as doubles.
-  static constexpr float extreme_saturates = 1600;
-  static constexpr float straight = 0x1p-30f;  // expm1(x) = x to the last bit but one
+  // For general.h, which clamps x * 2^exponent to +-general_saturation: beyond, every result has
+  // reached its limit, even with the smallest alpha * input_scale that doubles make, 2^-2148.
+  static constexpr float general_saturation = 1600;
+  static constexpr float linear_below =
+      0x1p-30f;  // from here to zero expm1(x) = x to the last bit but one
   static constexpr float log2e = 0x1.715476p0f;
   static constexpr float ln2_high = 0x1.62ep-1f;  // 12 bits: n * ln2_high is exact for |n| <= 4096
   static constexpr float ln2_low = 0x1.0bfbe8p-15f;
@@ -53,15 +53,15 @@ struct Constants<double> {
   static constexpr int step_high_bits = 41;  // |n| < 4096
   static constexpr bool takes_step_low = true;
   static constexpr double negligible = 0;
-  static constexpr double value_saturates = -38;   // from -37.43 on
-  static constexpr double slope_saturates = -768;  // from -767.4 on
-  static constexpr double lift = 0x1p+128;
+  static constexpr double value_saturation = -38;   // from -37.43 on
+  static constexpr double slope_saturation = -768;  // from -767.4 on
+  static constexpr double underflow_guard = 0x1p+128;
   static constexpr double shift = 0x1.8p+52;
-  static constexpr bool r_is_rounded_last = true;
-  static constexpr bool subtracts_by_fma = false;
+  static constexpr bool compensates_r = true;
+  static constexpr bool subtracts_on_fma_units = false;
 
-  static constexpr double extreme_saturates = 2200;
-  static constexpr double straight = 0x1p-60;
+  static constexpr double general_saturation = 2200;
+  static constexpr double linear_below = 0x1p-60;
   static constexpr double log2e = 0x1.71547652b82fep0;
   static constexpr double ln2_high = 0x1.62e42fefa4p-1;
   static constexpr double ln2_low = -0x1.8432a1b0e2634p-43;
@@ -85,8 +85,8 @@ struct Constants<double> {
 template <>
 struct Constants<Float16> : Constants<float> {
   static constexpr bool takes_step_low = false;
-  // Conversions keep the adders of a Zen 4 core busy: 0.197 ns an element, was 0.212.
-  static constexpr bool subtracts_by_fma = true;
+  // Conversions keep the adders of a Zen 4 core busy: 0.197 ns an element in place of 0.212.
+  static constexpr bool subtracts_on_fma_units = true;
   static constexpr int terms = 4;
   static constexpr double polynomial[terms] = {0x1.00006p-1, 0x1.556e9ep-3, 0x1.5653p-5,
                                                0x1.02b8fap-7};
@@ -101,7 +101,7 @@ struct Constants<BFloat16> : Constants<float> {
 
 // mantissa * 2^exponent, 1 <= |mantissa| < 2, for coefficients beyond the range of the number type.
 template <typename number_t>
-struct Scaled {
+struct Unbounded {
   number_t mantissa;
   int exponent;
 };
@@ -113,52 +113,59 @@ struct Step {
   number_t low;
 };
 
+// What general.h computes with.
+template <typename number_t>
+struct GeneralCoefficients {
+  Unbounded<number_t> scaled_alpha;
+  Unbounded<number_t> input_scale;
+  number_t input_scale_low;   // what the rounding of its mantissa lost
+  Unbounded<number_t> slope;  // alpha * scale * input_scale
+};
+
 // Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
 template <typename T>
 struct Coefficients {
   using number_t = opmath_t<T>;
 
   number_t scale;
-  number_t alpha;  // alpha * scale, here and below
+  number_t scaled_alpha;  // alpha * scale
   number_t input_scale;
 
   number_t steps_per_one;
   Step<number_t> value_step;
   Step<number_t> slope_step;
   number_t polynomial[Constants<T>::terms];
-  number_t value_saturates;  // from this x on
-  number_t slope_saturates;
-  // The bits of alpha, of the slope at zero, alpha * input_scale, and the curvature, alpha *
-  // input_scale^2, of which low_bits_to_exponent makes 2^n as much: an addition to the exponent
-  // field.
-  bits_t<number_t> alpha_bits;
+  number_t value_saturation;  // from this x on
+  number_t slope_saturation;
+  // The bits of scaled_alpha, of the slope at zero, scaled_alpha * input_scale, and of the
+  // curvature, scaled_alpha * input_scale^2. low_bits_to_exponent makes 2^n times as much of them
+  // by adding n to the exponent field. "Guarded": times Constants::underflow_guard.
+  bits_t<number_t> scaled_alpha_bits;
   bits_t<number_t> slope_bits;
-  bits_t<number_t> lifted_slope_bits;
-  bits_t<number_t> lifted_curvature_bits;
+  bits_t<number_t> guarded_slope_bits;
+  bits_t<number_t> guarded_curvature_bits;
 
   bool is_unit;  // alpha, scale and input_scale are 1: there is a shorter way to the same bits
 
-  // Outside what the formula is laid out for: extreme.h has a slower one that takes any
-  // coefficients.
-  bool is_extreme;
-  Scaled<number_t> extreme_alpha;
-  Scaled<number_t> extreme_input_scale;
-  number_t extreme_input_scale_low;  // what the rounding of its mantissa lost
-  Scaled<number_t> extreme_slope;    // alpha * input_scale
+  bool takes_general_path;  // outside the range of formula.h
+  GeneralCoefficients<number_t> general;
 
   Coefficients(double alpha, double scale, double input_scale) {
-    using C = Constants<T>;
+    using Constants = torch_elu::Constants<T>;
     const auto rounded = [](double x) { return static_cast<number_t>(x); };
     const auto bits = [](number_t x) { return bit_cast<bits_t<number_t>>(x); };
-    const auto is_plain = [](double x) { return std::abs(x) >= 0x1p-32 && std::abs(x) <= 0x1p+32; };
+    const auto is_moderate = [](double x) {
+      return std::abs(x) >= 0x1p-32 && std::abs(x) <= 0x1p+32;
+    };
     is_unit = alpha == 1 && scale == 1 && input_scale == 1;
-    alpha *= scale;
-    const double slope = alpha * input_scale, curvature = slope * input_scale;
-    is_extreme = !(is_plain(alpha) && is_plain(slope) && is_plain(curvature) &&
-                   input_scale >= 0x1p-16 && input_scale <= 0x1p+16);
+    const double scaled_alpha = alpha * scale;
+    const double slope = scaled_alpha * input_scale, curvature = slope * input_scale;
+    takes_general_path =
+        !(is_moderate(scaled_alpha) && is_moderate(slope) && is_moderate(curvature) &&
+          input_scale >= 0x1p-16 && input_scale <= 0x1p+16);
 
     this->scale = rounded(scale);
-    this->alpha = rounded(alpha);
+    this->scaled_alpha = rounded(scaled_alpha);
     this->input_scale = rounded(input_scale);
     constexpr double ln2 = 0x1.62e42fefa39efp-1, ln2_rest = 0x1.abc9e3b39803fp-56;
     const auto split = [&](double high) -> Step<number_t> {
@@ -166,30 +173,30 @@ struct Coefficients {
     };
     steps_per_one = rounded(input_scale / ln2);
     const Step<number_t> nearest = split(rounded(ln2 / input_scale));
-    const Step<number_t> exact = split(first_bits(ln2 / input_scale, C::step_high_bits));
-    const bool is_near = std::abs(nearest.low) <= C::negligible * std::abs(nearest.high);
-    value_step = is_near || !C::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
-    slope_step = C::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
+    const Step<number_t> exact = split(first_bits(ln2 / input_scale, Constants::step_high_bits));
+    const bool is_near = std::abs(nearest.low) <= Constants::negligible * std::abs(nearest.high);
+    value_step = is_near || !Constants::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
+    slope_step = Constants::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
     double power = input_scale;
-    for (int term = 0; term < C::terms; ++term, power *= input_scale) {
-      polynomial[term] = rounded(C::polynomial[term] * power);
+    for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
+      polynomial[term] = rounded(Constants::polynomial[term] * power);
     }
-    value_saturates = rounded(C::value_saturates / input_scale);
-    slope_saturates = rounded(C::slope_saturates / input_scale);
-    alpha_bits = bits(rounded(alpha));
+    value_saturation = rounded(Constants::value_saturation / input_scale);
+    slope_saturation = rounded(Constants::slope_saturation / input_scale);
+    scaled_alpha_bits = bits(this->scaled_alpha);
     slope_bits = bits(rounded(slope));
-    lifted_slope_bits = bits(rounded(slope) * C::lift);
-    lifted_curvature_bits = bits(rounded(curvature) * C::lift);
+    guarded_slope_bits = bits(rounded(slope) * Constants::underflow_guard);
+    guarded_curvature_bits = bits(rounded(curvature) * Constants::underflow_guard);
 
     // An infinite input_scale as the largest finite one, which does not make NaN of intermediate
     // results.
     constexpr double largest = std::numeric_limits<double>::max();
     if (std::isinf(input_scale)) input_scale = std::copysign(largest, input_scale);
-    extreme_alpha = product({alpha});
-    extreme_input_scale = product({input_scale});
-    extreme_input_scale_low = rounded(std::ldexp(input_scale, -extreme_input_scale.exponent) -
-                                      extreme_input_scale.mantissa);
-    extreme_slope = product({alpha, input_scale});
+    general.scaled_alpha = product({scaled_alpha});
+    general.input_scale = product({input_scale});
+    general.input_scale_low = rounded(std::ldexp(input_scale, -general.input_scale.exponent) -
+                                      general.input_scale.mantissa);
+    general.slope = product({scaled_alpha, input_scale});
   }
 
  private:
@@ -199,7 +206,7 @@ struct Coefficients {
     return std::ldexp(std::nearbyint(std::ldexp(mantissa, count)), exponent - count);
   }
 
-  static Scaled<number_t> product(std::initializer_list<double> factors) {
+  static Unbounded<number_t> product(std::initializer_list<double> factors) {
     double mantissa = 1;
     int exponent = 0;
     for (const double factor : factors) {

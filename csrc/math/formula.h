@@ -33,28 +33,30 @@ struct Reduced {
 // a - b. A fused multiply-add gives the same bits, on other units of the processor.
 template <typename T, typename V>
 TORCH_ELU_INLINE V difference(V a, number_t<V> b) {
-  if constexpr (Constants<T>::subtracts_by_fma) return fma(a, V(1), V(-b));
+  if constexpr (Constants<T>::subtracts_on_fma_units) return fma(a, V(1), V(-b));
   return a - V(b);
 }
 
 template <bool takes_step_low, typename V, typename T>
-TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const Coefficients<T>& k) {
-  using C = Constants<T>;
+TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step,
+                                   const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
   // integer.
-  const V shifted_n = fma(x, V(k.steps_per_one), V(C::shift));
-  const V n = difference<T>(shifted_n, C::shift);
+  const V shifted_n = fma(x, V(coefficients.steps_per_one), V(Constants::shift));
+  const V n = difference<T>(shifted_n, Constants::shift);
   const V exact = fma(n, V(-step.high), x);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
-  V q = V(k.polynomial[C::terms - 1]);
-  for (int term = C::terms - 2; term >= 0; --term) q = fma(q, r, V(k.polynomial[term]));
+  V q = V(coefficients.polynomial[Constants::terms - 1]);
+  for (int term = Constants::terms - 2; term >= 0; --term)
+    q = fma(q, r, V(coefficients.polynomial[term]));
   return {shifted_n, r, q, exact, n * V(-step.low)};
 }
 
 // (exp(input_scale * r) - 1) / input_scale
 template <typename T, typename V>
 TORCH_ELU_INLINE V p_of(const Reduced<V>& x) {
-  if constexpr (Constants<T>::r_is_rounded_last) return x.exact + fma(x.q * x.r, x.r, x.low);
+  if constexpr (Constants<T>::compensates_r) return x.exact + fma(x.q * x.r, x.r, x.low);
   return fma(x.q * x.r, x.r, x.r);
 }
 
@@ -65,34 +67,38 @@ TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
 }
 
 template <typename V, typename T>
-TORCH_ELU_INLINE V value(V x, const Coefficients<T>& k) {
-  using C = Constants<T>;
-  const V kept = at_least(x, V(k.value_saturates));
-  const auto reduced = reduce<C::takes_step_low>(kept, k.value_step, k);
-  const V alpha_2n = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
-  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.slope_bits);
-  const V negative = fma(p_of<T>(reduced), slope_2n, alpha_2n - V(k.alpha));
-  return select(x < V(0), negative, V(k.scale) * x);
+TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  const V clamped = at_least(x, V(coefficients.value_saturation));
+  const auto reduced =
+      reduce<Constants::takes_step_low>(clamped, coefficients.value_step, coefficients);
+  const V alpha_2n = low_bits_to_exponent(reduced.shifted_n, coefficients.scaled_alpha_bits);
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, coefficients.slope_bits);
+  const V negative = fma(p_of<T>(reduced), slope_2n, alpha_2n - V(coefficients.scaled_alpha));
+  return select(x < V(0), negative, V(coefficients.scale) * x);
 }
 
 // At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN.
 template <typename V, typename T>
-TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& k) {
-  using C = Constants<T>;
-  const V kept = at_least(x, V(k.slope_saturates));
-  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
-  // Lifted away from the subnormals by a power of two; taking it back rounds only where the slope
-  // is one.
-  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
-  const V curvature_2n = low_bits_to_exponent(reduced.shifted_n, k.lifted_curvature_bits);
-  const V negative = exp_of(reduced, slope_2n, curvature_2n) * V(1 / C::lift);
-  return select(x > V(0), V(k.scale), negative);
+TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  const V clamped = at_least(x, V(coefficients.slope_saturation));
+  const auto reduced =
+      reduce<Constants::takes_step_low>(clamped, coefficients.slope_step, coefficients);
+  // Kept away from the subnormals by a power of two; dividing by it rounds only where the slope is
+  // subnormal.
+  const V slope_2n = low_bits_to_exponent(reduced.shifted_n, coefficients.guarded_slope_bits);
+  const V curvature_2n =
+      low_bits_to_exponent(reduced.shifted_n, coefficients.guarded_curvature_bits);
+  const V negative = exp_of(reduced, slope_2n, curvature_2n) * V(1 / Constants::underflow_guard);
+  return select(x > V(0), V(coefficients.scale), negative);
 }
 
 // For alpha, scale and input_scale >= 0: only then does the result tell which side it came from.
 template <typename V, typename T>
-TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& k) {
-  return select(y > V(0), V(k.scale), V(k.input_scale) * (y + V(k.alpha)));
+TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& coefficients) {
+  return select(y > V(0), V(coefficients.scale),
+                V(coefficients.input_scale) * (y + V(coefficients.scaled_alpha)));
 }
 
 // value and slope where alpha, scale and input_scale are 1, with the same bits. There
@@ -100,35 +106,37 @@ TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& k) {
 // 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2 is so
 // near that the value needs no more of it, except in double.
 template <typename V, typename T>
-TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& k) {
-  using C = Constants<T>;
-  constexpr bool takes_step_low = C::takes_step_low && C::negligible == 0;
-  const V kept = at_least(at_most(x, V(0)), V(k.value_saturates));
-  const auto reduced = reduce<takes_step_low>(kept, k.value_step, k);
-  const V power = low_bits_to_exponent(reduced.shifted_n, k.alpha_bits);
+TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  constexpr bool takes_step_low = Constants::takes_step_low && Constants::negligible == 0;
+  const V clamped = at_least(at_most(x, V(0)), V(coefficients.value_saturation));
+  const auto reduced = reduce<takes_step_low>(clamped, coefficients.value_step, coefficients);
+  const V power = low_bits_to_exponent(reduced.shifted_n, coefficients.scaled_alpha_bits);
   return at_least(x, fma(p_of<T>(reduced), power, difference<T>(power, 1)));
 }
 
-// exp(min(x, 0)) * lift
+// exp(min(x, 0)) * underflow_guard
 template <typename V, typename T>
-TORCH_ELU_INLINE V lifted_unit_slope(V x, const Coefficients<T>& k) {
-  using C = Constants<T>;
-  const V kept = at_least(at_most(x, V(0)), V(k.slope_saturates));
-  const auto reduced = reduce<C::takes_step_low>(kept, k.slope_step, k);
-  const V power = low_bits_to_exponent(reduced.shifted_n, k.lifted_slope_bits);
+TORCH_ELU_INLINE V guarded_unit_slope(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  const V clamped = at_least(at_most(x, V(0)), V(coefficients.slope_saturation));
+  const auto reduced =
+      reduce<Constants::takes_step_low>(clamped, coefficients.slope_step, coefficients);
+  const V power = low_bits_to_exponent(reduced.shifted_n, coefficients.guarded_slope_bits);
   return exp_of(reduced, power, power);
 }
 
 template <typename V, typename T>
-TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& k) {
-  return lifted_unit_slope(x, k) * V(1 / Constants<T>::lift);
+TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& coefficients) {
+  return guarded_unit_slope(x, coefficients) * V(1 / Constants<T>::underflow_guard);
 }
 
 // x + 1 where x > 0, exp(x) elsewhere: max(x, 0) + exp(min(x, 0)), of which one term is exact and
 // the sum rounds once. For the coefficients of unit_slope.
 template <typename V, typename T>
-TORCH_ELU_INLINE V plus_one(V x, const Coefficients<T>& k) {
-  return fma(lifted_unit_slope(x, k), V(1 / Constants<T>::lift), at_least(x, V(0)));
+TORCH_ELU_INLINE V plus_one(V x, const Coefficients<T>& coefficients) {
+  return fma(guarded_unit_slope(x, coefficients), V(1 / Constants<T>::underflow_guard),
+             at_least(x, V(0)));
 }
 
 // Its slope from the result: exp(x) is the result, and beyond zero the result is 1 or more.

@@ -10,69 +10,71 @@ namespace torch_elu {
 
 template <typename T>
 struct Value {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
-    return value(x, k);
+    return value(x, coefficients);
   }
 };
 
 template <typename T>
 struct UnitValue {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
-    return unit_value(x, k);
+    return unit_value(x, coefficients);
   }
 };
 
 template <typename T>
-struct ExtremeValue {
-  Coefficients<T> k;
-  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const { return extreme::value(x, k); }
+struct GeneralValue {
+  Coefficients<T> coefficients;
+  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const {
+    return general::value(x, coefficients);
+  }
 };
 
 template <typename T>
 struct Backward {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * slope(x, k);
+    return grad_output * slope(x, coefficients);
   }
 };
 
 template <typename T>
 struct UnitBackward {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
-    return grad_output * unit_slope(x, k);
+    return grad_output * unit_slope(x, coefficients);
   }
 };
 
 template <typename T>
-struct ExtremeBackward {
-  Coefficients<T> k;
+struct GeneralBackward {
+  Coefficients<T> coefficients;
   TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
-    return grad_output * extreme::slope(x, k);
+    return grad_output * general::slope(x, coefficients);
   }
 };
 
 template <typename T>
 struct BackwardFromResult {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
-    return grad_output * slope_from_result(y, k);
+    return grad_output * slope_from_result(y, coefficients);
   }
 };
 
 template <typename T>
 struct PlusOneValue {
-  Coefficients<T> k;
+  Coefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
-    return plus_one(x, k);
+    return plus_one(x, coefficients);
   }
 };
 

@@ -7,18 +7,18 @@
 
 #include "math/formula.h"
 
-namespace torch_elu::extreme {
+namespace torch_elu::general {
 
 // x * 2^exponent in two factors, so that from x = 1 every number is reached, infinity and zero
 // included.
 template <typename number_t>
-TORCH_ELU_INLINE number_t scaled(number_t x, int exponent) {
-  using C = Constants<number_t>;
-  constexpr int most = C::exponent_bias - 1;
+TORCH_ELU_INLINE number_t ldexp(number_t x, int exponent) {
+  using Constants = torch_elu::Constants<number_t>;
+  constexpr int most = Constants::exponent_bias - 1;
   const auto limited = [](int e) { return e > most ? most : e < -most ? -most : e; };
   const auto power = [](int e) {
-    return bit_cast<number_t>(static_cast<bits_t<number_t>>(C::exponent_bias + e)
-                              << C::mantissa_bits);
+    return bit_cast<number_t>(static_cast<bits_t<number_t>>(Constants::exponent_bias + e)
+                              << Constants::mantissa_bits);
   };
   const int first = limited(exponent / 2);
   return x * power(first) * power(limited(exponent - first));
@@ -65,47 +65,51 @@ TORCH_ELU_INLINE number_t polynomial(number_t r) {
 }
 
 template <typename number_t, typename T>
-TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<T>& k) {
-  using C = Constants<number_t>;
-  const number_t whole = scaled(x, k.extreme_input_scale.exponent);
-  const number_t above = at_least(whole, -C::extreme_saturates);
-  const number_t kept = above > C::extreme_saturates ? C::extreme_saturates : above;
-  const number_t high = kept * k.extreme_input_scale.mantissa;
+TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<number_t>;
+  const auto& general = coefficients.general;
+  const number_t whole = ldexp(x, general.input_scale.exponent);
+  const number_t above = at_least(whole, -Constants::general_saturation);
+  const number_t clamped =
+      above > Constants::general_saturation ? Constants::general_saturation : above;
+  const number_t high = clamped * general.input_scale.mantissa;
   const number_t low =
-      fma(kept, k.extreme_input_scale_low, fma(kept, k.extreme_input_scale.mantissa, -high));
-  const number_t n = fma(high, C::log2e, C::shift) - C::shift;
-  const auto r = sum(fma(n, -C::ln2_high, high), fma(n, -C::ln2_low, low));
+      fma(clamped, general.input_scale_low, fma(clamped, general.input_scale.mantissa, -high));
+  const number_t n = fma(high, Constants::log2e, Constants::shift) - Constants::shift;
+  const auto r = sum(fma(n, -Constants::ln2_high, high), fma(n, -Constants::ln2_low, low));
   const number_t q = polynomial<0>(r.high);
   const auto p = sum(r.high, fma(q * r.high, r.high, fma(r.low, r.high, r.low)));
-  return {whole * k.extreme_input_scale.mantissa, p, n == n ? static_cast<int>(n) : 0};
+  return {whole * general.input_scale.mantissa, p, n == n ? static_cast<int>(n) : 0};
 }
 
 // expm1 = 2^m (2^(n - m) p + (2^(n - m) - 2^-m)) with m = max(n, 0): nothing in there overflows.
 template <typename number_t, typename T>
-TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& k) {
-  const auto [product, p, n] = reduce(x, k);
+TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& coefficients) {
+  const auto& general = coefficients.general;
+  const auto [product, p, n] = reduce(x, coefficients);
   const int m = n > 0 ? n : 0;
-  const number_t power = scaled(number_t(1), n - m);
-  const auto expm1 = sum(power - scaled(number_t(1), -m), p.high * power);
+  const number_t power = ldexp(number_t(1), n - m);
+  const auto expm1 = sum(power - ldexp(number_t(1), -m), p.high * power);
   const number_t low = fma(p.low, power, expm1.low);
-  const number_t curved =
-      scaled(times(k.extreme_alpha.mantissa, expm1.high, low), m + k.extreme_alpha.exponent);
+  const number_t exponential = ldexp(times(general.scaled_alpha.mantissa, expm1.high, low),
+                                     m + general.scaled_alpha.exponent);
   // Where expm1 is its argument: without the product, which may underflow. In two steps up, since
-  // from a subnormal x one does not reach infinity.
-  const int up = k.extreme_slope.exponent > 0 ? k.extreme_slope.exponent : 0;
-  const int down = k.extreme_slope.exponent - up;
-  const number_t lifted = scaled(scaled(x, up / 2), up - up / 2);
-  const number_t straight = scaled(lifted * k.extreme_slope.mantissa, down);
-  const bool is_straight = (product < 0 ? -product : product) < Constants<number_t>::straight;
-  return select(x < 0, select(is_straight, straight, curved), k.scale * x);
+  // one does not take a subnormal x to infinity.
+  const int up = general.slope.exponent > 0 ? general.slope.exponent : 0;
+  const int down = general.slope.exponent - up;
+  const number_t raised = ldexp(ldexp(x, up / 2), up - up / 2);
+  const number_t linear = ldexp(raised * general.slope.mantissa, down);
+  const bool is_linear = (product < 0 ? -product : product) < Constants<number_t>::linear_below;
+  return select(x < 0, select(is_linear, linear, exponential), coefficients.scale * x);
 }
 
 template <typename number_t, typename T>
-TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<T>& k) {
-  const auto [product, p, n] = reduce(x, k);
+TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<T>& coefficients) {
+  const auto& general = coefficients.general;
+  const auto [product, p, n] = reduce(x, coefficients);
   const auto exp = sum(number_t(1), p.high);
-  const number_t curved = times(k.extreme_slope.mantissa, exp.high, exp.low + p.low);
-  return select(x > 0, k.scale, scaled(curved, n + k.extreme_slope.exponent));
+  const number_t exponential = times(general.slope.mantissa, exp.high, exp.low + p.low);
+  return select(x > 0, coefficients.scale, ldexp(exponential, n + general.slope.exponent));
 }
 
-}  // namespace torch_elu::extreme
+}  // namespace torch_elu::general

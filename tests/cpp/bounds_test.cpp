@@ -18,9 +18,10 @@ using Place = FencedMemory::Place;
 
 constexpr std::ptrdiff_t kMost = 300;
 
-// Of the three ways that the kernels have, by coefficients: the unit's, the plain and the extreme.
+// Of the three ways that the kernels have, by coefficients: the unit's, the fast and the general
+// path.
 template <typename T>
-std::vector<Coefficients<T>> coefficients() {
+std::vector<Coefficients<T>> all_coefficients() {
   return {{1, 1, 1}, {1.6732632423543772, 1.0507009873554805, 1}, {-1, 1, -1}};
 }
 
@@ -43,7 +44,7 @@ class KernelBounds : public testing::Test {
     }
   }
 
-  void run(const KernelTable& table, Operation operation, const Coefficients<T>& k,
+  void run(const KernelTable& table, Operation operation, const Coefficients<T>& coefficients,
            const Layout& at) {
     T* const out = place(out_, at, at.out_stride, at.out_offset);
     out_.forget();
@@ -52,8 +53,8 @@ class KernelBounds : public testing::Test {
     const T* const x = place(x_, at, at.stride, at.offset);
     x_.fill(bytes_.data());
 
-    tests::run_kernel(table, operation, k, out, at.out_stride, grad, at.stride, x, at.stride, at.n,
-                      at.store);
+    tests::run_kernel(table, operation, coefficients, out, at.out_stride, grad, at.stride, x,
+                      at.stride, at.n, at.store);
     const bool is_dense = at.out_stride == 1 || at.out_stride == -1;
     ASSERT_TRUE(!is_dense || out_.is_defined());
     ASSERT_TRUE(out_.is_untouched_outside() && grad_.is_untouched_outside() &&
@@ -64,10 +65,11 @@ class KernelBounds : public testing::Test {
   void for_all(const Check& check) {
     for (const KernelTable* table : reference::kernel_tables()) {
       for (const Operation operation : tests::kOperations) {
-        for (const auto& k : coefficients<T>()) {
-          SCOPED_TRACE(testing::Message() << table->name << ", operation "
-                                          << static_cast<int>(operation) << ", alpha " << k.alpha);
-          check(*table, operation, k);
+        for (const auto& coefficients : all_coefficients<T>()) {
+          SCOPED_TRACE(testing::Message()
+                       << table->name << ", operation " << static_cast<int>(operation) << ", alpha "
+                       << coefficients.scaled_alpha);
+          check(*table, operation, coefficients);
           if (this->HasFatalFailure()) return;
           // These have one way for all coefficients.
           if (operation == Operation::backward_from_result || tests::is_plus_one(operation)) break;
@@ -93,7 +95,7 @@ using Types = testing::Types<float, double, Float16, BFloat16>;
 TYPED_TEST_SUITE(KernelBounds, Types, );
 
 TYPED_TEST(KernelBounds, hold_at_every_size_and_alignment) {
-  this->for_all([&](const auto& table, auto operation, const auto& k) {
+  this->for_all([&](const auto& table, auto operation, const auto& coefficients) {
     for (std::ptrdiff_t n = 0; n <= kMost; ++n) {
       for (std::size_t offset = 0; offset < 64; ++offset) {
         // Each operand comes to every offset, and to those of the others in turn.
@@ -102,7 +104,8 @@ TYPED_TEST(KernelBounds, hold_at_every_size_and_alignment) {
         at.offset = (offset + static_cast<std::size_t>(n)) % 64;
         for (const Store store : {Store::cached, Store::streaming}) {
           at.store = store;
-          ASSERT_NO_FATAL_FAILURE(this->run(table, operation, k, at)) << n << " at " << offset;
+          ASSERT_NO_FATAL_FAILURE(this->run(table, operation, coefficients, at))
+              << n << " at " << offset;
         }
       }
     }
@@ -110,24 +113,24 @@ TYPED_TEST(KernelBounds, hold_at_every_size_and_alignment) {
 }
 
 TYPED_TEST(KernelBounds, hold_next_to_the_page_before) {
-  this->for_all([&](const auto& table, auto operation, const auto& k) {
+  this->for_all([&](const auto& table, auto operation, const auto& coefficients) {
     for (std::ptrdiff_t n = 0; n <= kMost; ++n) {
       for (const Store store : {Store::cached, Store::streaming}) {
         const Layout at{.n = n, .place = Place::first, .store = store};
-        ASSERT_NO_FATAL_FAILURE(this->run(table, operation, k, at)) << n;
+        ASSERT_NO_FATAL_FAILURE(this->run(table, operation, coefficients, at)) << n;
       }
     }
   });
 }
 
 TYPED_TEST(KernelBounds, hold_with_strides) {
-  this->for_all([&](const auto& table, auto operation, const auto& k) {
+  this->for_all([&](const auto& table, auto operation, const auto& coefficients) {
     for (std::ptrdiff_t n = 0; n <= kMost; ++n) {
       for (const std::ptrdiff_t out_stride : {1, 3, -2}) {
         for (const std::ptrdiff_t stride : {0, 1, 2, -1}) {
           for (const Place place : {Place::first, Place::last}) {
             Layout at{.n = n, .out_stride = out_stride, .stride = stride, .place = place};
-            ASSERT_NO_FATAL_FAILURE(this->run(table, operation, k, at))
+            ASSERT_NO_FATAL_FAILURE(this->run(table, operation, coefficients, at))
                 << n << " with strides " << out_stride << ", " << stride;
           }
         }

@@ -14,11 +14,11 @@ namespace {
 // Walks through all threads of a launch as dense_kernel and staged_kernel do, and counts.
 template <typename P>
 std::vector<int> touched(std::int64_t numel, int head) {
-  const Run run(numel, head, P::chunk);
+  const DenseSchedule schedule(numel, head, P::chunk);
   std::vector<int> count(static_cast<std::size_t>(numel), 0);
-  for (unsigned block = 0; block < run.blocks; ++block) {
+  for (unsigned block = 0; block < schedule.blocks; ++block) {
     for (int thread = 0; thread < kThreads; ++thread) {
-      const Accesses<P::width, P::count> accesses(run, block, thread);
+      const Accesses<P::width, P::count> accesses(schedule, block, thread);
       for (int i = 0; i < P::count && accesses.has(i); ++i) {
         const std::int64_t first = accesses.first + i * accesses.step;
         EXPECT_EQ((first - head) % P::width, 0);
@@ -28,8 +28,8 @@ std::vector<int> touched(std::int64_t numel, int head) {
       }
     }
   }
-  for (int thread = 0; run.has_edges() && thread < kThreads; ++thread) {
-    const std::int64_t element = edge(run, thread);
+  for (int thread = 0; schedule.has_edges() && thread < kThreads; ++thread) {
+    const std::int64_t element = edge(schedule, thread);
     if (element < numel) count.at(static_cast<std::size_t>(element)) += 1;
   }
   return count;
@@ -83,16 +83,17 @@ TYPED_TEST(DenseKernel, CountsBeyond32Bits) {
   using P = typename TypeParam::P;
   using A = Accesses<P::width, P::count>;
   const std::int64_t numel = (std::int64_t{1} << 36) + 5;
-  const Run run(numel, 1, P::chunk);
-  EXPECT_EQ(A(run, 0, 0).first, 1);
+  const DenseSchedule schedule(numel, 1, P::chunk);
+  EXPECT_EQ(A(schedule, 0, 0).first, 1);
   const std::int64_t tile = std::int64_t{kThreads} * P::chunk;
-  for (const std::int64_t block : {std::int64_t{run.blocks} - 1, std::int64_t{run.blocks} / 2}) {
-    EXPECT_EQ(A(run, block, 3).first, 1 + block * tile + 3 * P::width);
+  for (const std::int64_t block :
+       {std::int64_t{schedule.blocks} - 1, std::int64_t{schedule.blocks} / 2}) {
+    EXPECT_EQ(A(schedule, block, 3).first, 1 + block * tile + 3 * P::width);
   }
-  const A last(run, run.blocks - 1, 0);
-  EXPECT_EQ(last.first + last.left, 1 + run.body);
-  EXPECT_LT(numel - 1 - run.body, P::chunk);
-  EXPECT_EQ(edge(run, 1), 1 + run.body);
+  const A last(schedule, schedule.blocks - 1, 0);
+  EXPECT_EQ(last.first + last.left, 1 + schedule.body);
+  EXPECT_LT(numel - 1 - schedule.body, P::chunk);
+  EXPECT_EQ(edge(schedule, 1), 1 + schedule.body);
 }
 
 // Walks through all threads of a launch as strided_kernel does.
@@ -129,8 +130,8 @@ TEST(StridedKernel, CountsUpTo31Bits) {
 // Of floats on an H200: 132 multiprocessors, of 16 blocks each.
 constexpr unsigned kWave = 132 * 16;
 bool is_staged_on_h200(std::int64_t numel) {
-  const Run usual(numel, 0, Pattern<4, 16, 16, 1>::chunk);
-  const Run staged(numel, 0, StagedPattern<4, 1>::chunk);
+  const DenseSchedule usual(numel, 0, Pattern<4, 16, 16, 1>::chunk);
+  const DenseSchedule staged(numel, 0, StagedPattern<4, 1>::chunk);
   return is_staged(staged.blocks, usual.blocks, kWave);
 }
 

@@ -2,7 +2,6 @@
 // compare between processors. NaN counts as one value.
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "reference.h"
 
@@ -32,7 +31,7 @@ constexpr std::ptrdiff_t chunk = 1024;
 
 template <typename T>
 std::uint64_t digest(const Kernels<T>& kernels, const reference::Parameters& p) {
-  const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
+  const Coefficients<T> coefficients(p.alpha, p.scale, p.input_scale);
   std::uint64_t result = sizeof(T), step = 0;
   T x[chunk], y[chunk], ones[chunk], slope[chunk], slope_from_result[chunk];
   std::fill(ones, ones + chunk, one<T>());
@@ -48,10 +47,11 @@ std::uint64_t digest(const Kernels<T>& kernels, const reference::Parameters& p) 
         x[i] = static_cast<T>(static_cast<double>(step += 0x9e3779b97f4a7c15) * -0x1p-57);
       }
     }
-    (p.plus_one ? kernels.plus_one : kernels.forward)(y, 1, x, 1, chunk, k, Store::cached);
-    kernels.backward_from_input(slope, 1, ones, 1, x, 1, chunk, k, Store::cached);
+    (p.plus_one ? kernels.plus_one : kernels.forward)(y, 1, x, 1, chunk, coefficients,
+                                                      Store::cached);
+    kernels.backward_from_input(slope, 1, ones, 1, x, 1, chunk, coefficients, Store::cached);
     (p.plus_one ? kernels.plus_one_backward : kernels.backward_from_result)(
-        slope_from_result, 1, ones, 1, y, 1, chunk, k, Store::cached);
+        slope_from_result, 1, ones, 1, y, 1, chunk, coefficients, Store::cached);
     for (std::ptrdiff_t i = 0; i < chunk; ++i) {
       result = mixed(mixed(mixed(result, canonical(y[i])), canonical(slope[i])),
                      canonical(slope_from_result[i]));
@@ -62,18 +62,16 @@ std::uint64_t digest(const Kernels<T>& kernels, const reference::Parameters& p) 
 
 template <typename T>
 void print(const char* type, Kernels<T> KernelTable::*kernels) {
-  for (const auto* list : {"plain", "extreme"}) {
-    const bool extreme = std::strcmp(list, "extreme") == 0;
-    auto parameters = extreme ? reference::extreme_parameters() : reference::parameters();
-    if (!extreme) parameters.push_back(reference::plus_one);
-    for (const auto& p : parameters) {
-      std::printf("%-9s%-28s", type, p.name.c_str());
-      for (const auto* table : reference::kernel_tables()) {
-        const auto value = digest(table->*kernels, p);
-        std::printf(" %s %016llx", table->name, static_cast<unsigned long long>(value));
-      }
-      std::puts("");
+  auto parameters = reference::parameters();
+  parameters.push_back(reference::plus_one);
+  for (const auto& p : reference::general_parameters()) parameters.push_back(p);
+  for (const auto& p : parameters) {
+    std::printf("%-9s%-28s", type, p.name.c_str());
+    for (const auto* table : reference::kernel_tables()) {
+      const auto value = digest(table->*kernels, p);
+      std::printf(" %s %016llx", table->name, static_cast<unsigned long long>(value));
     }
+    std::puts("");
   }
 }
 

@@ -50,13 +50,13 @@ struct Batch {
   explicit Batch(T one) { std::fill(ones, ones + chunk, one); }
 
   void run(const cpu::Kernels<T>& kernels, const Parameters& p, std::ptrdiff_t n) {
-    const Coefficients<T> k(p.alpha, p.scale, p.input_scale);
+    const Coefficients<T> coefficients(p.alpha, p.scale, p.input_scale);
     if (p.plus_one) {
-      kernels.plus_one(y, 1, x, 1, n, k, cpu::Store::cached);
-      kernels.plus_one_backward(slope, 1, ones, 1, y, 1, n, k, cpu::Store::cached);
+      kernels.plus_one(y, 1, x, 1, n, coefficients, cpu::Store::cached);
+      kernels.plus_one_backward(slope, 1, ones, 1, y, 1, n, coefficients, cpu::Store::cached);
     } else {
-      kernels.forward(y, 1, x, 1, n, k, cpu::Store::cached);
-      kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
+      kernels.forward(y, 1, x, 1, n, coefficients, cpu::Store::cached);
+      kernels.backward_from_input(slope, 1, ones, 1, x, 1, n, coefficients, cpu::Store::cached);
     }
   }
 };
@@ -194,7 +194,7 @@ bool run(std::uint64_t every, unsigned threads) {
   }();
   const auto all = [&] {
     auto list = halves;
-    for (const auto& more : reference::extreme_parameters()) list.push_back(more);
+    for (const auto& more : reference::general_parameters()) list.push_back(more);
     return list;
   }();
   for (const auto& p : all) {

@@ -35,20 +35,20 @@ inline bool is_plus_one(Operation operation) {
 
 // Any of them, with the strides in elements.
 template <typename T>
-void run_kernel(const cpu::KernelTable& table, Operation operation, const Coefficients<T>& k,
-                T* out, std::ptrdiff_t out_stride, const T* grad, std::ptrdiff_t grad_stride,
-                const T* x, std::ptrdiff_t x_stride, std::ptrdiff_t n,
-                cpu::Store store = cpu::Store::cached) {
+void run_kernel(const cpu::KernelTable& table, Operation operation,
+                const Coefficients<T>& coefficients, T* out, std::ptrdiff_t out_stride,
+                const T* grad, std::ptrdiff_t grad_stride, const T* x, std::ptrdiff_t x_stride,
+                std::ptrdiff_t n, cpu::Store store = cpu::Store::cached) {
   const auto& kernels = kernels_of<T>(table);
   if (!takes_gradient(operation)) {
     const auto forward = is_plus_one(operation) ? kernels.plus_one : kernels.forward;
-    forward(out, out_stride, x, x_stride, n, k, store);
+    forward(out, out_stride, x, x_stride, n, coefficients, store);
   } else {
     const auto backward = is_plus_one(operation) ? kernels.plus_one_backward
                           : operation == Operation::backward_from_input
                               ? kernels.backward_from_input
                               : kernels.backward_from_result;
-    backward(out, out_stride, grad, grad_stride, x, x_stride, n, k, store);
+    backward(out, out_stride, grad, grad_stride, x, x_stride, n, coefficients, store);
   }
 }
 

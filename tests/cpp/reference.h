@@ -40,8 +40,8 @@ inline std::vector<Parameters> parameters() {
           celu(0.01)};
 }
 
-// Those that go through extreme.h.
-inline std::vector<Parameters> extreme_parameters() {
+// Those that go through general.h.
+inline std::vector<Parameters> general_parameters() {
   return {celu(-1),
           celu(-0.5),
           celu(-3),

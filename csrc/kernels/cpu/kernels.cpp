@@ -164,55 +164,57 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
 }
 
 template <typename T>
-struct Run {
+struct EntryPoints {
   using Coefficients = torch_elu::Coefficients<T>;
   using Lanes = simd::Lanes<T>;
   using OneLane = scalar::Lanes<T>;
 
   static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
-                      std::ptrdiff_t n, const Coefficients& k, Store store) {
+                      std::ptrdiff_t n, const Coefficients& coefficients, Store store) {
     Input<T> x(self, self_stride);
-    if (k.is_unit) {
-      map<Lanes>(UnitValue<T>{k}, store, out, out_stride, n, x);
-    } else if (k.is_extreme) {
-      map<OneLane>(ExtremeValue<T>{k}, store, out, out_stride, n, x);
+    if (coefficients.is_unit) {
+      map<Lanes>(UnitValue<T>{coefficients}, store, out, out_stride, n, x);
+    } else if (coefficients.takes_general_path) {
+      map<OneLane>(GeneralValue<T>{coefficients}, store, out, out_stride, n, x);
     } else {
-      map<Lanes>(Value<T>{k}, store, out, out_stride, n, x);
+      map<Lanes>(Value<T>{coefficients}, store, out, out_stride, n, x);
     }
   }
 
   static void backward_from_input(T* grad_input, std::ptrdiff_t grad_input_stride,
                                   const T* grad_output, std::ptrdiff_t grad_output_stride,
                                   const T* self, std::ptrdiff_t self_stride, std::ptrdiff_t n,
-                                  const Coefficients& k, Store store) {
+                                  const Coefficients& coefficients, Store store) {
     Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
-    if (k.is_unit) {
-      map<Lanes>(UnitBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
-    } else if (k.is_extreme) {
-      map<OneLane>(ExtremeBackward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+    if (coefficients.is_unit) {
+      map<Lanes>(UnitBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad, x);
+    } else if (coefficients.takes_general_path) {
+      map<OneLane>(GeneralBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad,
+                   x);
     } else {
-      map<Lanes>(Backward<T>{k}, store, grad_input, grad_input_stride, n, grad, x);
+      map<Lanes>(Backward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad, x);
     }
   }
 
   static void backward_from_result(T* grad_input, std::ptrdiff_t grad_input_stride,
                                    const T* grad_output, std::ptrdiff_t grad_output_stride,
                                    const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
-                                   const Coefficients& k, Store store) {
+                                   const Coefficients& coefficients, Store store) {
     Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
-    map<Lanes>(BackwardFromResult<T>{k}, store, grad_input, grad_input_stride, n, grad, y);
+    map<Lanes>(BackwardFromResult<T>{coefficients}, store, grad_input, grad_input_stride, n, grad,
+               y);
   }
 
   static void plus_one(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
-                       std::ptrdiff_t n, const Coefficients& k, Store store) {
+                       std::ptrdiff_t n, const Coefficients& coefficients, Store store) {
     Input<T> x(self, self_stride);
-    map<Lanes>(PlusOneValue<T>{k}, store, out, out_stride, n, x);
+    map<Lanes>(PlusOneValue<T>{coefficients}, store, out, out_stride, n, x);
   }
 
   static void plus_one_backward(T* grad_input, std::ptrdiff_t grad_input_stride,
                                 const T* grad_output, std::ptrdiff_t grad_output_stride,
                                 const T* result, std::ptrdiff_t result_stride, std::ptrdiff_t n,
-                                const Coefficients& /*k*/, Store store) {
+                                const Coefficients& /*coefficients*/, Store store) {
     Input<T> grad(grad_output, grad_output_stride), y(result, result_stride);
     map<Lanes>(PlusOneBackward<T>{}, store, grad_input, grad_input_stride, n, grad, y);
   }
@@ -223,8 +225,8 @@ struct Run {
 
 }  // namespace
 
-const KernelTable TORCH_ELU_TABLE(TORCH_ELU_SIMD){TORCH_ELU_NAME(TORCH_ELU_SIMD),
-                                                  Run<double>::kernels, Run<float>::kernels,
-                                                  Run<Float16>::kernels, Run<BFloat16>::kernels};
+const KernelTable TORCH_ELU_TABLE(TORCH_ELU_SIMD){
+    TORCH_ELU_NAME(TORCH_ELU_SIMD), EntryPoints<double>::kernels, EntryPoints<float>::kernels,
+    EntryPoints<Float16>::kernels, EntryPoints<BFloat16>::kernels};
 
 }  // namespace torch_elu::cpu

@@ -29,7 +29,7 @@ constexpr int kThreadsOfMultiprocessor = 2048;
 // Blocks that a multiprocessor is to hold at once; this bounds the registers of a thread. All that
 // there can be (32 registers, where that is 2,048 threads). Fewer where an architecture has
 // accesses of 32 bytes, and for operands aligned to them: the compiler spilled registers or delayed
-// a load. One for the long function of extreme.h.
+// a load. One for the long function of general.h.
 template <int alignment, int inputs, typename Function>
 constexpr int blocks_at_once() {
   int threads = kThreadsOfMultiprocessor;
@@ -42,10 +42,10 @@ constexpr int blocks_at_once() {
 }
 
 template <typename T, int inputs, typename Function>
-TORCH_ELU_INLINE void do_edge(const Dense<T, inputs>& operands, const Run& run,
+TORCH_ELU_INLINE void do_edge(const Dense<T, inputs>& operands, const DenseSchedule& schedule,
                               const Function& function) {
-  const std::int64_t element = edge(run, threadIdx.x);
-  if (element >= run.numel) return;
+  const std::int64_t element = edge(schedule, threadIdx.x);
+  if (element >= schedule.numel) return;
   using One = AccessOf<T, sizeof(T)>;
   One one[inputs];
 #pragma unroll
@@ -57,11 +57,11 @@ TORCH_ELU_INLINE void do_edge(const Dense<T, inputs>& operands, const Run& run,
 
 template <int alignment, typename T, int inputs, typename Function>
 __global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, Function>()))
-    dense_kernel(Dense<T, inputs> operands, Run run, Function function) {
-  if (blockIdx.x == run.blocks) return do_edge(operands, run, function);
+    dense_kernel(Dense<T, inputs> operands, DenseSchedule schedule, Function function) {
+  if (blockIdx.x == schedule.blocks) return do_edge(operands, schedule, function);
   using Access = AccessOf<T, alignment>;
   constexpr int count = PatternOf<T, alignment, inputs>::count;
-  const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
+  const Accesses<Access::width, count> accesses(schedule, blockIdx.x, threadIdx.x);
   // All loads are under way before the first is waited for.
   Access loaded[count][inputs];
 #pragma unroll
@@ -86,13 +86,13 @@ __global__ void __launch_bounds__(kThreads, (blocks_at_once<alignment, inputs, F
 // way to shared memory they take no registers. Each thread waits for its own copies only.
 template <typename T, int inputs, typename Function>
 __global__ void __launch_bounds__(kThreads, kThreadsOfMultiprocessor / kThreads)
-    staged_kernel(Dense<T, inputs> operands, Run run, Function function) {
-  if (blockIdx.x == run.blocks) return do_edge(operands, run, function);
+    staged_kernel(Dense<T, inputs> operands, DenseSchedule schedule, Function function) {
+  if (blockIdx.x == schedule.blocks) return do_edge(operands, schedule, function);
   using Access = AccessOf<T, 16>;
   constexpr int count = StagedPattern<sizeof(T), inputs>::count;
   __shared__ Slot slots[count][inputs][kThreads];
   static_assert(sizeof slots == kStagedBytes);
-  const Accesses<Access::width, count> accesses(run, blockIdx.x, threadIdx.x);
+  const Accesses<Access::width, count> accesses(schedule, blockIdx.x, threadIdx.x);
 #pragma unroll
   for (int i = 0; i < count; ++i) {
     if (!accesses.has(i)) break;
@@ -159,16 +159,16 @@ cudaError_t start(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t s
 template <int alignment, typename T, int inputs, typename Function>
 cudaError_t start_dense(const Dense<T, inputs>& operands, int head, const Function& function,
                         cudaStream_t stream) {
-  const Run run(operands.numel, head, PatternOf<T, alignment, inputs>::chunk);
+  const DenseSchedule schedule(operands.numel, head, PatternOf<T, alignment, inputs>::chunk);
   if constexpr (alignment == 16 && !is_separate<Function>) {
-    const Run staged(operands.numel, head, StagedPattern<sizeof(T), inputs>::chunk);
-    if (is_staged(staged.blocks, run.blocks, operands.wave)) {
+    const DenseSchedule staged(operands.numel, head, StagedPattern<sizeof(T), inputs>::chunk);
+    if (is_staged(staged.blocks, schedule.blocks, operands.wave)) {
       return start(staged_kernel<T, inputs, Function>, staged.blocks + staged.has_edges(), stream,
                    operands, staged, function);
     }
   }
-  return start(dense_kernel<alignment, T, inputs, Function>, run.blocks + run.has_edges(), stream,
-               operands, run, function);
+  return start(dense_kernel<alignment, T, inputs, Function>, schedule.blocks + schedule.has_edges(),
+               stream, operands, schedule, function);
 }
 
 template <int alignment, typename T, int inputs, typename Function>
@@ -203,29 +203,33 @@ cudaError_t launch(const Strided<T, inputs>& operands, const Function& function,
 }  // namespace
 
 template <typename T, template <typename, int> typename Layout>
-cudaError_t Kernels<T, Layout>::forward(const Layout<T, 1>& self, const Coefficients& k,
+cudaError_t Kernels<T, Layout>::forward(const Layout<T, 1>& self, const Coefficients& coefficients,
                                         cudaStream_t stream) {
-  if (k.is_extreme) return launch(self, Separately{ExtremeValue<element_t<T>>{k}}, stream);
-  return launch(self, Value<element_t<T>>{k}, stream);
+  if (coefficients.takes_general_path)
+    return launch(self, Separately{GeneralValue<element_t<T>>{coefficients}}, stream);
+  return launch(self, Value<element_t<T>>{coefficients}, stream);
 }
 
 template <typename T, template <typename, int> typename Layout>
 cudaError_t Kernels<T, Layout>::backward_from_input(const Layout<T, 2>& operands,
-                                                    const Coefficients& k, cudaStream_t stream) {
-  if (k.is_extreme) return launch(operands, Separately{ExtremeBackward<element_t<T>>{k}}, stream);
-  return launch(operands, Backward<element_t<T>>{k}, stream);
+                                                    const Coefficients& coefficients,
+                                                    cudaStream_t stream) {
+  if (coefficients.takes_general_path)
+    return launch(operands, Separately{GeneralBackward<element_t<T>>{coefficients}}, stream);
+  return launch(operands, Backward<element_t<T>>{coefficients}, stream);
 }
 
 template <typename T, template <typename, int> typename Layout>
 cudaError_t Kernels<T, Layout>::backward_from_result(const Layout<T, 2>& operands,
-                                                     const Coefficients& k, cudaStream_t stream) {
-  return launch(operands, BackwardFromResult<element_t<T>>{k}, stream);
+                                                     const Coefficients& coefficients,
+                                                     cudaStream_t stream) {
+  return launch(operands, BackwardFromResult<element_t<T>>{coefficients}, stream);
 }
 
 template <typename T, template <typename, int> typename Layout>
-cudaError_t Kernels<T, Layout>::plus_one(const Layout<T, 1>& self, const Coefficients& k,
+cudaError_t Kernels<T, Layout>::plus_one(const Layout<T, 1>& self, const Coefficients& coefficients,
                                          cudaStream_t stream) {
-  return launch(self, PlusOneValue<element_t<T>>{k}, stream);
+  return launch(self, PlusOneValue<element_t<T>>{coefficients}, stream);
 }
 
 template <typename T, template <typename, int> typename Layout>

@@ -76,15 +76,15 @@ inline int elements_before_aligned(std::initializer_list<const void*> operands, 
   return bytes / element_size;
 }
 
-// A run of elements: whole chunks, one for each thread, and what lies before and behind them, which
-// is left to a block of its own.
-struct Run {
+// Who does which of the elements of dense operands: a thread each of the whole chunks, and a block
+// of its own what lies before and behind them.
+struct DenseSchedule {
   std::int64_t numel;
   std::int64_t body;  // elements in whole chunks
   int head;           // elements before them
   unsigned blocks;    // for the chunks
 
-  Run(std::int64_t numel, int head, int chunk)
+  DenseSchedule(std::int64_t numel, int head, int chunk)
       : numel(numel),
         body(numel > head ? (numel - head) / chunk * chunk : 0),
         head(numel > head ? head : static_cast<int>(numel)) {
@@ -104,11 +104,11 @@ struct Accesses {
   std::int64_t first;  // the element at which the first access starts
   int left;            // elements of the tile from there on
 
-  TORCH_ELU_INLINE Accesses(const Run& run, std::int64_t block, int thread) {
+  TORCH_ELU_INLINE Accesses(const DenseSchedule& schedule, std::int64_t block, int thread) {
     constexpr int tile = step * count;
-    const std::int64_t rest = run.body - block * tile;
+    const std::int64_t rest = schedule.body - block * tile;
     const int offset = thread * width;
-    first = run.head + block * tile + offset;
+    first = schedule.head + block * tile + offset;
     left = static_cast<int>(rest < tile ? rest : tile) - offset;
   }
 
@@ -117,8 +117,8 @@ struct Accesses {
 
 // The element outside the chunks that a thread of the block behind does, if it is below numel. They
 // are fewer than two chunks have, hence fewer than a block has threads.
-TORCH_ELU_INLINE std::int64_t edge(const Run& run, int thread) {
-  return thread < run.head ? thread : run.body + thread;
+TORCH_ELU_INLINE std::int64_t edge(const DenseSchedule& schedule, int thread) {
+  return thread < schedule.head ? thread : schedule.body + thread;
 }
 
 // A thread's accesses to strided operands, by their numbers: `count` of them, kThreads apart, of

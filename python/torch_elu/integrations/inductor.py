@@ -25,7 +25,7 @@ def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
     # cannot call one.
     if tensor.device.type == "cpu" and tensor.dim() > 0:
         return True
-    # The formula is for what extreme.h is not needed for.
+    # The formula is for what general.h is not needed for.
     largest = torch.finfo(torch.promote_types(tensor.dtype, torch.float32)).max
     return not all(
         isinstance(number, torch.SymInt) or 0 < abs(number) <= largest for number in coefficients

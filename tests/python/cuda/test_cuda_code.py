@@ -67,7 +67,7 @@ def bytes_of_each_operand(kernel: Kernel) -> int:
 
 def plain_dense(architecture: str) -> list[Kernel]:
     """Those for dense operands, staged or not."""
-    return [k for k in kernels(architecture) if k.layout != "strided" and not k.is_extreme]
+    return [k for k in kernels(architecture) if k.layout != "strided" and not k.takes_general_path]
 
 
 def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
@@ -80,7 +80,7 @@ def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
 @parametrize_architectures
 def test_there_is_a_kernel_for_every_layout_dtype_and_function(architecture: str) -> None:
     found = {str(kernel) for kernel in kernels(architecture)}
-    functions = ["Value", "Backward", "BackwardFromResult", "ExtremeValue", "ExtremeBackward"]
+    functions = ["Value", "Backward", "BackwardFromResult", "GeneralValue", "GeneralBackward"]
     functions += ["PlusOneValue", "PlusOneBackward"]
 
     def layouts(size: int) -> dict[str, tuple[int, ...]]:
@@ -92,7 +92,7 @@ def test_there_is_a_kernel_for_every_layout_dtype_and_function(architecture: str
         for layout, alignments in layouts(size).items()
         for alignment in alignments
         for function in functions
-        if not (layout == "staged" and function.startswith("Extreme"))
+        if not (layout == "staged" and function.startswith("General"))
     }
 
 
@@ -121,7 +121,7 @@ def threads_at_once(kernel: Kernel) -> int:
 def test_registers_leave_room_for_the_threads_that_hide_latency(architecture: str) -> None:
     for kernel in kernels(architecture):
         has_32_bytes = compute_capability(architecture) >= 100 and kernel.layout == "dense"
-        if kernel.is_extreme:
+        if kernel.takes_general_path:
             threads = 512 if compute_capability(architecture) >= 100 else 768
         elif kernel.layout == "strided":
             threads = 1280
@@ -213,21 +213,21 @@ def test_no_operation_is_fused_split_or_made_approximate(architecture: str) -> N
         assert kernel.count("MUFU", "RRO") == 0, kernel
 
 
-# The formula for extreme coefficients has what a compiler could fuse, and counts on its rounding.
-EXTREME_FMAS = {
-    ("float32", "ExtremeValue"): 13,
-    ("float32", "ExtremeBackward"): 12,
-    ("float64", "ExtremeValue"): 18,
-    ("float64", "ExtremeBackward"): 17,
+# The formula for any coefficients has what a compiler could fuse, and counts on its rounding.
+GENERAL_FMAS = {
+    ("float32", "GeneralValue"): 13,
+    ("float32", "GeneralBackward"): 12,
+    ("float64", "GeneralValue"): 18,
+    ("float64", "GeneralBackward"): 17,
 }
 
 
 @parametrize_architectures
 def test_no_product_and_sum_are_contracted(architecture: str) -> None:
     for kernel in kernels(architecture):
-        if kernel.is_extreme and kernel.layout == "dense" and kernel.alignment == 32:
+        if kernel.takes_general_path and kernel.layout == "dense" and kernel.alignment == 32:
             number = "float64" if kernel.dtype == "float64" else "float32"
-            written = EXTREME_FMAS[number, kernel.function] * elements(kernel)
+            written = GENERAL_FMAS[number, kernel.function] * elements(kernel)
             assert kernel.count("DFMA" if number == "float64" else "FFMA") == written, kernel
 
 

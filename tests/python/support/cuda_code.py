@@ -25,7 +25,7 @@ INSTRUCTION = re.compile(
 KERNEL = re.compile(
     rf"(dense|staged|strided)_kernelI(?:Li(\d+)E)?({'|'.join(DTYPES)})Li(\d)E"
     r"N.*?\d(Value|Backward|BackwardFromResult|PlusOneValue|PlusOneBackward"
-    r"|ExtremeValue|ExtremeBackward)I[dfN]"
+    r"|GeneralValue|GeneralBackward)I[dfN]"
 )
 
 
@@ -45,8 +45,8 @@ class Kernel:
     instructions: tuple[str, ...]
 
     @property
-    def is_extreme(self) -> bool:
-        return self.function.startswith("Extreme")
+    def takes_general_path(self) -> bool:
+        return self.function.startswith("General")
 
     @property
     def is_wide(self) -> bool:

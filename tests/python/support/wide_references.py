@@ -63,7 +63,7 @@ def wide_value_of(x: Tensor, p: WideProducts) -> np.ndarray:
 
 def nearest_wide_value(y: Tensor, x: Tensor, c: Coefficients) -> np.ndarray:
     """wide_value, or what it is without the rounding of alpha * scale, whichever y is nearer to:
-    where the exponential is a straight line, extreme.h rounds the product of all coefficients."""
+    where the exponential is a straight line, general.h rounds the product of all coefficients."""
     rounded = wide_products(c, x.dtype)
     exact = Wide(np.float64(c.alpha) * np.float64(c.scale))
     values = [wide_value_of(x, p) for p in (rounded, rounded._replace(value_factor=exact))]

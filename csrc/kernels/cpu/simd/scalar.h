@@ -1,5 +1,5 @@
 // One number at a time, in plain C++: for the baseline, which the compiler vectorises, for Arm, and
-// for coefficients that only extreme.h can take.
+// for coefficients that only general.h can take.
 #pragma once
 
 #include "kernels/cpu/kernels.h"
