@@ -11,6 +11,7 @@ import torch_elu
 from layouts import LAYOUTS, Dense
 from references import (
     DTYPES,
+    PLUS_ONE,
     SELU,
     Coefficients,
     assert_same_bits,
@@ -46,6 +47,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
     "celu(-2)": (lambda x: torch_elu.celu(x, -2.0), celu(-2.0)),
     "celu, output saved": (lambda x: torch_elu.celu(x, 1.7, save="output"), celu(1.7)),
     "celu in place": (in_place(torch_elu.celu, alpha=1.7), celu(1.7)),
+    "elu_plus_one": (torch_elu.elu_plus_one, PLUS_ONE),
     "all three": (lambda x: torch.ops.torch_elu.elu(x, 0.4, 1.3, 0.6), Coefficients(0.4, 1.3, 0.6)),
 }
 parametrize_functions = pytest.mark.parametrize(
@@ -90,23 +92,25 @@ def test_three_derivatives_are_those_of_the_formula(
     (second,) = torch.autograd.grad(first.sum(), x, create_graph=True)
     (third,) = torch.autograd.grad(second.sum(), x)
     # Where the result is saved, its rounding error is that of alpha, not that of the slope.
-    tolerance = {"rtol": 3e-16, "atol": abs(c.alpha) * 1e-15}
+    tolerance = {"rtol": 3e-16, "atol": 0 if c is PLUS_ONE else abs(c.alpha) * 1e-15}
     x = x.detach()
     torch.testing.assert_close(first, exact_slope(x, c), **tolerance)
     torch.testing.assert_close(second, exact_curvature(x, c), **tolerance)
     torch.testing.assert_close(third, exact_curvature(x, c) * c.input_scale, **tolerance)
 
 
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_saved_input_keeps_the_relative_precision_of_tiny_slopes(dtype: torch.dtype) -> None:
+def test_a_saved_input_or_exponential_keeps_the_relative_precision_of_tiny_slopes(
+    dtype: torch.dtype, function: Callable[[Tensor], Tensor]
+) -> None:
     x = many_floats(dtype, 50_000).requires_grad_()
-    torch_elu.elu(x).backward(torch.ones_like(x))
+    (grad,) = torch.autograd.grad(function(x), x, torch.ones_like(x))
     exact = exact_slope(x.detach(), Coefficients())
-    assert x.grad is not None
     info = torch.finfo(dtype)
     tiniest = info.smallest_normal * info.eps
     torch.testing.assert_close(
-        x.grad.double(), exact, rtol=1.1 * info.eps, atol=tiniest, equal_nan=True
+        grad.double(), exact, rtol=1.1 * info.eps, atol=tiniest, equal_nan=True
     )
 
 
@@ -129,15 +133,17 @@ def test_grad_output_may_have_any_layout(layout: Callable[[Dense], Tensor]) -> N
 
 
 @pytest.mark.parametrize("is_result", [False, True])
-@pytest.mark.parametrize("c", [Coefficients(0.4, 1.3, 0.6), SELU, celu(0.3)])
+@pytest.mark.parametrize("c", [Coefficients(0.4, 1.3, 0.6), SELU, celu(0.3), PLUS_ONE])
 @pytest.mark.parametrize(
     "shapes", [((2, 2), (2, 2)), ((1, 2), (3, 1)), ((), (3,)), ((2, 1, 2), (2,))], ids=str
 )
-def test_elu_backward_is_differentiable_in_both_tensors(
+def test_the_backwards_are_differentiable_in_both_tensors(
     c: Coefficients, is_result: bool, shapes: tuple[tuple[int, ...], tuple[int, ...]]
 ) -> None:
     grad_output = torch.randn(shapes[0], dtype=torch.float64, requires_grad=True)
     x = away_from_zero(*shapes[1])
+    if c is PLUS_ONE and not is_result:
+        pytest.skip("it has a backward of its result alone")
     tensor = exact_value(x.detach(), c).requires_grad_() if is_result else x
     for inputs in (
         (grad_output, tensor),
@@ -146,6 +152,8 @@ def test_elu_backward_is_differentiable_in_both_tensors(
     ):
 
         def function(g: Tensor, t: Tensor) -> Tensor:
+            if c is PLUS_ONE:
+                return torch.ops.torch_elu.elu_plus_one_backward(g, t)
             return elu_backward(g, *c, is_result, t)
 
         assert gradcheck(function, inputs, check_forward_ad=True, check_batched_grad=True)
@@ -180,22 +188,23 @@ def test_gradient_is_accumulated_over_several_uses() -> None:
     torch.testing.assert_close(x.grad, exact)
 
 
-@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu(0.3)", "elu_plus_one"])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_forward_mode_agrees_with_the_formula(
-    function: Callable[[Tensor], Tensor], dtype: torch.dtype
-) -> None:
-    c = SELU if function is torch_elu.selu else Coefficients()
-    x = in_range(dtype, 101, -8, 4)
+def test_forward_mode_agrees_with_the_formula(name: str, dtype: torch.dtype) -> None:
+    function, c = FUNCTIONS[name]
+    x = torch.cat([in_range(dtype, 101, -8, 4), torch.tensor([torch.inf, torch.nan, 1e4])]).to(
+        dtype
+    )
     tangent = torch.randn_like(x)
     with forward_ad.dual_level():
         dual = function(forward_ad.make_dual(x, tangent))
         value, derivative = forward_ad.unpack_dual(dual)
     eps = torch.finfo(dtype).eps
-    torch.testing.assert_close(value.double(), exact_value(x, c), rtol=2 * eps, atol=eps / 4)
+    tolerance = {"rtol": 2 * eps, "atol": eps / 4, "equal_nan": True}
+    torch.testing.assert_close(value.double(), exact_value(x, c), **tolerance)
     assert derivative is not None
     torch.testing.assert_close(
-        derivative.double(), exact_slope(x, c) * tangent.double(), rtol=2 * eps, atol=eps / 4
+        derivative.double(), exact_slope(x, c) * tangent.double(), **tolerance
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 import torch
@@ -60,9 +61,19 @@ def test_the_input_is_saved_and_nothing_else(function: Callable[[Tensor], Tensor
     assert [tensor.data_ptr() for tensor in saved] == [x.data_ptr()]
 
 
-@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
+SAVES_OUTPUT = {
+    "elu": partial(torch_elu.elu, save="output"),
+    "celu": partial(torch_elu.celu, save="output"),
+    "elu_plus_one": torch_elu.elu_plus_one,
+}
+parametrize_saves_output = pytest.mark.parametrize(
+    "function", SAVES_OUTPUT.values(), ids=SAVES_OUTPUT.keys()
+)
+
+
+@parametrize_saves_output
 def test_save_output_saves_the_output_and_nothing_else(function: Callable[..., Tensor]) -> None:
-    y, saved = saved_tensors(lambda x: function(x, save="output"), random(10))
+    y, saved = saved_tensors(function, random(10))
     assert [tensor.data_ptr() for tensor in saved] == [y.data_ptr()]
 
 
@@ -90,10 +101,13 @@ def test_a_view_in_place_and_then_another_write_to_its_base_is_pytorchs_error() 
     assert "modified by an inplace operation" in message(F.elu)
 
 
-def test_nothing_is_saved_where_no_gradient_is_recorded() -> None:
-    assert saved_tensors(torch_elu.elu, torch.randn(10))[1] == []
+@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one])
+def test_nothing_is_saved_where_no_gradient_is_recorded(
+    function: Callable[[Tensor], Tensor],
+) -> None:
+    assert saved_tensors(function, torch.randn(10))[1] == []
     with torch.no_grad():
-        y, saved = saved_tensors(torch_elu.elu, random(10))
+        y, saved = saved_tensors(function, random(10))
     assert saved == []
     assert not y.requires_grad
 
@@ -247,11 +261,13 @@ def test_a_saved_input_that_was_changed_is_an_error_of_backward(
     assert "modified by an inplace operation" in error_of(y.sum().backward)
 
 
-@pytest.mark.parametrize("keywords", [{"inplace": True}, {"save": "output"}])
+@pytest.mark.parametrize(
+    "function", [*SAVES_OUTPUT.values(), partial(torch_elu.elu, inplace=True)], ids=str
+)
 def test_a_saved_output_that_was_changed_is_an_error_of_backward(
-    keywords: dict[str, object],
+    function: Callable[[Tensor], Tensor],
 ) -> None:
-    y = torch_elu.elu(random(10) * 1, **keywords)
+    y = function(random(10) * 1)
     y.mul_(2)
     assert "modified by an inplace operation" in error_of(y.sum().backward)
 
@@ -262,10 +278,11 @@ def test_in_place_spoils_what_an_earlier_operator_saved() -> None:
     assert "modified by an inplace operation" in error_of(y.sum().backward)
 
 
-def test_save_output_does_not_mind_a_changed_input() -> None:
+@parametrize_saves_output
+def test_save_output_does_not_mind_a_changed_input(function: Callable[[Tensor], Tensor]) -> None:
     x = random(10)
     z = x * 1
-    y = torch_elu.elu(z, save="output")
+    y = function(z)
     z.zero_()
     y.sum().backward()
     torch.testing.assert_close(x.grad, torch.autograd.grad(F.elu(x).sum(), x)[0])

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 import torch_elu
 from references import (
+    PLUS_ONE,
     SELU,
     Coefficients,
     assert_same_bits,
@@ -33,6 +34,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
     "elu in place": (lambda x: torch_elu.elu(x * 1.0, 0.3, inplace=True), Coefficients(0.3)),
     "selu": (torch_elu.selu, SELU),
     "celu(0.3)": (lambda x: torch_elu.celu(x, 0.3), celu(0.3)),
+    "elu_plus_one": (torch_elu.elu_plus_one, PLUS_ONE),
 }
 parametrize_functions = pytest.mark.parametrize(
     ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
@@ -51,7 +53,9 @@ def assert_close(actual: Tensor, expected: Tensor) -> None:
 def test_functional_derivatives_are_those_of_the_formula(
     function: Callable[[Tensor], Tensor], c: Coefficients
 ) -> None:
-    x, tangent = inputs(5), inputs(5)
+    # Where exp(x) overflows, its gradient must not come in.
+    x = torch.cat([inputs(3), torch.tensor([800.0, -800.0], dtype=torch.float64)])
+    tangent = inputs(5)
     slope, curvature = exact_slope(x, c), exact_curvature(x, c)
 
     assert_close(grad(lambda x: function(x).sum())(x), slope)
@@ -82,6 +86,8 @@ def test_values_gradients_and_tangents_have_the_bits_of_the_operators(
         leaf = x.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(function(leaf), leaf, tangent)
         pushed = torch.ops.torch_elu.elu_backward(tangent, *c, False, x)
+        if c is PLUS_ONE:
+            pushed = torch.ops.torch_elu.elu_plus_one_backward(tangent, value)
 
         result, pull = vjp(function, x)
         assert_same_bits(result, value)
@@ -139,14 +145,21 @@ def test_vmap_in_place_writes_into_the_batched_tensor() -> None:
     assert_same_bits(result, expected)
 
 
+def elu_backward(grad_output: Tensor, x: Tensor) -> Tensor:
+    return torch.ops.torch_elu.elu_backward(grad_output, 0.3, 1, 1, False, x)
+
+
 BACKWARD_DIMS = [dims for dims in itertools.product([0, 1, None], repeat=2) if dims != (None, None)]
+parametrize_backwards = pytest.mark.parametrize(
+    "backward", [elu_backward, torch.ops.torch_elu.elu_plus_one_backward], ids=str
+)
 
 
 @pytest.mark.parametrize("in_dims", BACKWARD_DIMS, ids=str)
-def test_vmap_of_elu_backward_for_all_dims(in_dims: tuple[int | None, int | None]) -> None:
-    def backward(grad_output: Tensor, x: Tensor) -> Tensor:
-        return torch.ops.torch_elu.elu_backward(grad_output, 0.3, 1, 1, False, x)
-
+@parametrize_backwards
+def test_vmap_of_a_backward_for_all_dims(
+    backward: Callable[[Tensor, Tensor], Tensor], in_dims: tuple[int | None, int | None]
+) -> None:
     shapes = {0: (3, 4), 1: (4, 3), None: (4,)}
     tensors = [inputs(*shapes[dim]) for dim in in_dims]
     result = vmap(backward, in_dims=in_dims)(*tensors)
@@ -160,23 +173,19 @@ def test_vmap_of_elu_backward_for_all_dims(in_dims: tuple[int | None, int | None
 @pytest.mark.parametrize(
     "shapes", [((), (4,)), ((4,), ()), ((2, 1), (4,)), ((4,), (2, 4))], ids=str
 )
-def test_vmap_of_elu_backward_broadcasts_what_is_inside(
+@parametrize_backwards
+def test_vmap_of_a_backward_broadcasts_what_is_inside(
+    backward: Callable[[Tensor, Tensor], Tensor],
     shapes: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> None:
-    def backward(grad_output: Tensor, x: Tensor) -> Tensor:
-        return torch.ops.torch_elu.elu_backward(grad_output, 0.3, 1, 1, False, x)
-
     tensors = [inputs(3, *shape) for shape in shapes]
     expected = torch.stack([backward(*pair) for pair in zip(*tensors, strict=True)])
     assert_same_bits(vmap(backward)(*tensors), expected)
 
 
 def test_vmap_over_two_levels_of_different_arguments() -> None:
-    def backward(grad_output: Tensor, x: Tensor) -> Tensor:
-        return torch.ops.torch_elu.elu_backward(grad_output, 0.3, 1, 1, False, x)
-
     grad_output, x = inputs(3, 5), inputs(4, 5)
-    outer = vmap(lambda g: vmap(lambda x: backward(g, x))(x))(grad_output)
+    outer = vmap(lambda g: vmap(lambda x: elu_backward(g, x))(x))(grad_output)
     assert_close(outer, grad_output[:, None] * exact_slope(x, Coefficients(0.3)))
 
 

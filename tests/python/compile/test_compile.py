@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 import torch_elu
-from references import SELU, Coefficients, assert_same_bits, celu, exact_slope
+from references import PLUS_ONE, SELU, Coefficients, assert_same_bits, celu, exact_slope
 from torch import Tensor, func
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -20,6 +20,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
     "selu": (torch_elu.selu, SELU),
     "selu in place": (lambda x: torch_elu.selu(x * 1.0, inplace=True), SELU),
     "celu(0.3)": (lambda x: torch_elu.celu(x, 0.3), celu(0.3)),
+    "elu_plus_one": (torch_elu.elu_plus_one, PLUS_ONE),
 }
 parametrize_functions = pytest.mark.parametrize(
     ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
@@ -167,15 +168,17 @@ def test_export_keeps_the_operators(strict: bool) -> None:
     assert_same_bits(decomposed.module()(other), model(other))
 
 
+@pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
 @pytest.mark.parametrize("tracing_mode", ["real", "fake", "symbolic"])
-def test_make_fx_traces_forward_and_backward_as_operators(tracing_mode: str) -> None:
+def test_make_fx_traces_forward_and_backward_as_operators(tracing_mode: str, name: str) -> None:
     def gradient(x: Tensor) -> Tensor:
-        (grad,) = torch.autograd.grad(torch_elu.elu(x, 0.3).sum(), x)
+        (grad,) = torch.autograd.grad(getattr(torch_elu, name)(x).sum(), x)
         return grad
 
     x = torch.randn(5, requires_grad=True)
     graph = make_fx(gradient, tracing_mode=tracing_mode)(x)
-    assert operators_in(graph.graph) == {"torch_elu.elu.default", "torch_elu.elu_backward.default"}
+    expected = {f"torch_elu.{name}.default", f"torch_elu.{name}_backward.default"}
+    assert operators_in(graph.graph) == expected
     assert_same_bits(graph(x), gradient(x))
 
 
@@ -183,13 +186,18 @@ def test_fx_symbolic_trace_keeps_the_functions() -> None:
     model = torch.nn.Sequential(torch_elu.ELU(0.5), torch_elu.SELU(), torch_elu.CELU(2.0))
     x = torch.randn(5)
     assert_same_bits(torch.fx.symbolic_trace(model)(x), model(x))
+
     # A function is seen through __torch_function__, as torch.nn.functional's are.
-    traced = torch.fx.symbolic_trace(lambda x: torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
+    def function(x: Tensor) -> Tensor:
+        return torch_elu.elu_plus_one(torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
+
+    traced = torch.fx.symbolic_trace(function)
     assert [node.target for node in traced.graph.nodes if node.op == "call_function"] == [
         torch_elu.elu,
         torch_elu.celu,
+        torch_elu.elu_plus_one,
     ]
-    assert_same_bits(traced(x), torch_elu.celu(torch_elu.elu(x, 0.5), 2.0))
+    assert_same_bits(traced(x), function(x))
 
 
 def in_place_on_a_view(x: Tensor, alpha: float) -> Tensor:
@@ -212,8 +220,9 @@ def slope(x: Tensor, alpha: float) -> Tensor:
         lambda x, alpha: torch_elu.elu(x * 1.0, alpha, inplace=True),
         in_place_on_a_view,
         slope,
+        lambda x, alpha: torch_elu.elu_plus_one(x * alpha),
     ],
-    ids=["input", "twice", "output", "in place", "in place on a view", "second derivative"],
+    ids=["input", "twice", "output", "in place", "of a view", "second derivative", "plus one"],
 )
 def test_compiled_autograd_traces_the_backward(function: Callable[..., Tensor]) -> None:
     compiled_autograd = pytest.importorskip("torch._dynamo.compiled_autograd")

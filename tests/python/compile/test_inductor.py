@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 import torch_elu
 from conftest import RunPython
-from references import SELU, Coefficients, assert_same_bits, celu
+from references import DTYPES, SELU, Coefficients, assert_same_bits, celu
 from torch import Tensor
 from torch._dynamo.utils import counters
 from torch._inductor import metrics
@@ -60,6 +60,16 @@ def assert_close_with_signs(actual: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(actual, expected, equal_nan=True)
     zero = expected == 0
     assert torch.equal(actual[zero].signbit(), expected[zero].signbit())
+
+
+@pytest.mark.usefixtures("formulas_everywhere")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_formulas_of_elu_plus_one_are_right_at_nan_and_ends(dtype: torch.dtype) -> None:
+    x = torch.cat([torch.tensor(SPECIAL), torch.randn(1000) * 9]).to(dtype)
+    value = formula_of(ops.elu_plus_one.default)(x)
+    assert_close_with_signs(value, ops.elu_plus_one(x))
+    slope = formula_of(ops.elu_plus_one_backward.default)(x, value)
+    assert_same_bits(slope, ops.elu_plus_one_backward(x, value))
 
 
 @pytest.mark.usefixtures("formulas_everywhere")
@@ -115,6 +125,8 @@ def chains() -> dict[str, Callable[[Tensor], object]]:
         "selu": lambda x: torch_elu.selu(x * 2 + 1) * 0.5,
         "celu": lambda x: torch_elu.celu(x * 2 + 1, 0.3) * 0.5,
         "backward": lambda x: ops.elu_backward(x, 0.3, 1, 1, False, x * 2) * 0.5,
+        "elu_plus_one": lambda x: torch_elu.elu_plus_one(x * 2 + 1) * 0.5,
+        "backward of elu_plus_one": lambda x: ops.elu_plus_one_backward(x, x * 2) * 0.5,
         "backward of the result": lambda x: ops.elu_backward(x, 0.3, 1, 1, True, x * 2) * 0.5,
     }
 
@@ -131,7 +143,8 @@ def test_on_cuda_a_chain_is_all_elementwise_operators_of_pytorch(
         not_fused = {o for o in operators if not is_pointwise(o) and "_to_copy" not in o}
         assert not_fused == set()
         on_cpu = traced(function, torch.empty(8, 4, dtype=dtype))
-        assert len([operator for operator in on_cpu if "torch_elu" in operator]) == 1
+        whole = [operator for operator in on_cpu if "torch_elu" in operator]
+        assert len(whole) == (name != "backward of elu_plus_one")
 
 
 @pytest.mark.parametrize(
@@ -209,11 +222,17 @@ def test_modules_are_compiled_no_more_often_than_pytorchs(name: str) -> None:
 # What Inductor makes
 
 
+class PlusOne(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch_elu.elu_plus_one(x)
+
+
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
 def test_on_the_cpu_inductor_calls_our_kernel(mode: str) -> None:
     model = torch.nn.Sequential(
         torch_elu.ELU(0.5), torch_elu.CELU(0.7, save="output"), torch_elu.SELU()
     )
+    model.append(PlusOne())
     compiled = torch.compile(model, fullgraph=True, mode=mode)
     x = torch.randn(100, requires_grad=True)
     expected = model(x)

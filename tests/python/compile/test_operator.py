@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf, nan
 
 import pytest
 import torch
 import torch_elu
 from layouts import LAYOUTS, Dense
-from references import DTYPES, SELU
+from references import DTYPES, SELU, in_range
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.library import opcheck
@@ -29,6 +30,8 @@ def operands(
     yield ops.elu.out, (x.detach(), 0.3), {"out": torch.empty_like(x.detach())}
     yield ops.elu_backward.default, (torch.randn_like(x), *SELU, False, x), {}
     yield ops.elu_backward.default, (torch.randn_like(x).requires_grad_(), *SELU, True, x), {}
+    yield ops.elu_plus_one.default, (x,), {}
+    yield ops.elu_plus_one_backward.default, (torch.randn_like(x).requires_grad_(), x), {}
 
 
 @parametrize_layouts
@@ -91,11 +94,17 @@ def test_schema_is_the_documented_one() -> None:
         "bool save_output=False) -> Tensor"
     )
     assert set(ops.elu.overloads()) == {"default", "out"}
+    assert str(ops.elu_plus_one.default._schema) == "torch_elu::elu_plus_one(Tensor self) -> Tensor"
+    assert str(ops.elu_plus_one_backward.default._schema) == (
+        "torch_elu::elu_plus_one_backward(Tensor grad_output, Tensor result) -> Tensor"
+    )
 
 
-@pytest.mark.parametrize(
-    "op", [ops.elu.default, ops.elu_.default, ops.elu.out, ops.elu_backward.default], ids=str
-)
+NAMES = ["elu", "elu_", "elu_backward", "elu_plus_one", "elu_plus_one_backward"]
+OVERLOADS = [ops.elu.out, *(getattr(ops, name).default for name in NAMES)]
+
+
+@pytest.mark.parametrize("op", OVERLOADS, ids=str)
 def test_operators_are_tagged_pointwise_and_ready_for_compile(op: torch._ops.OpOverload) -> None:
     assert torch.Tag.pointwise in op.tags
     assert torch.Tag.pt2_compliant_tag in op.tags
@@ -110,9 +119,26 @@ def test_writing_overloads_are_tagged_as_such_where_pytorch_has_the_tags() -> No
 @pytest.mark.parametrize(
     "key", ["CPU", "Meta", "Autograd", "FuncTorchBatched", "CompositeExplicitAutograd"]
 )
-@pytest.mark.parametrize("name", ["elu", "elu_", "elu_backward"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_operator_has_a_kernel_for_every_key(name: str, key: str) -> None:
     assert torch._C._dispatch_has_kernel_for_dispatch_key(f"torch_elu::{name}", key)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_device_without_a_kernel_here_gets_pytorchs_operators(dtype: torch.dtype) -> None:
+    """As it would be there: the kernel for such devices, called on the CPU."""
+    x = torch.cat([in_range(dtype, 1000, -100, 3), torch.tensor([inf, nan, -inf], dtype=dtype)])
+    fallback = torch._C.DispatchKeySet(torch._C.DispatchKey.CompositeExplicitAutograd)
+    for op, arguments in (
+        (ops.elu.default, (x, 0.3)),
+        (ops.elu_backward.default, (x, 0.3, 1, 1, False, x)),
+        (ops.elu_plus_one.default, (x,)),
+        (ops.elu_plus_one_backward.default, (x, torch_elu.elu_plus_one(x))),
+    ):
+        result = op.redispatch(fallback, *arguments)
+        assert result.dtype == dtype
+        numbers = slice(None) if "plus_one" in str(op) else x == x
+        torch.testing.assert_close(result[numbers], op(*arguments)[numbers], equal_nan=True)
 
 
 def test_fake_tensors_get_layout_and_device_of_real_ones() -> None:

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 import torch_elu
 from references import (
     HALF_DTYPES,
+    PLUS_ONE,
     SELU,
     Coefficients,
     all_halves,
@@ -57,6 +58,15 @@ def export(
     program = torch.onnx.export(model, (x,), dynamo=True, verbose=False, **keywords)
     onnx.checker.check_model(program.model_proto)
     return program.model_proto
+
+
+def export_script(model: torch.nn.Module, x: Tensor, opset: int) -> onnx.ModelProto:
+    """By the exporter of TorchScript."""
+    file = io.BytesIO()
+    torch.onnx.export(model, (x,), file, dynamo=False, opset_version=opset)
+    exported = onnx.load_from_string(file.getvalue())
+    onnx.checker.check_model(exported)
+    return exported
 
 
 def nodes(model: onnx.ModelProto) -> list[tuple[str, Attributes]]:
@@ -389,10 +399,8 @@ def test_the_exporter_of_torchscript_writes_the_same_nodes(
     attributes: Attributes,
     opset: int,
 ) -> None:
-    x, file = inputs(), io.BytesIO()
-    torch.onnx.export(Calls(ours), (x,), file, dynamo=False, opset_version=opset)
-    model = onnx.load_from_string(file.getvalue())
-    onnx.checker.check_model(model)
+    x = inputs()
+    model = export_script(Calls(ours), x, opset)
     found = [n for n in nodes(model) if n[0] not in ("Constant", "Mul", "Identity")]
     if node == "Celu" and opset < 12:  # which did not have it
         assert ("Exp", {}) in found
@@ -401,6 +409,20 @@ def test_the_exporter_of_torchscript_writes_the_same_nodes(
         assert name == node
         assert numbers == pytest.approx(attributes, rel=1e-7)
     assert steps(run(model, x), x, c, torch.float32) <= 2
+
+
+@pytest.mark.parametrize("opset", [None, 9, 11], ids=["dynamo", "9", "11"])
+@pytest.mark.parametrize("dtype", ELEMENT_TYPES, ids=str)
+def test_elu_plus_one_becomes_its_formula(dtype: torch.dtype, opset: int | None) -> None:
+    x, model = inputs(dtype), Calls(torch_elu.elu_plus_one)
+    exported = export(model, x) if opset is None else export_script(model, x, opset)
+    assert {name for name, _ in nodes(exported)} - {"Constant", "Cast", "Identity"} == {
+        *("Where", "Greater", "Add", "Exp")
+    }
+    if dtype != torch.bfloat16:  # for which onnxruntime has no Exp
+        rtol = 2 * torch.finfo(dtype).eps
+        result, exact = run(exported, x), exact_value(x, PLUS_ONE)
+        torch.testing.assert_close(result, exact, rtol=rtol, atol=0, equal_nan=True)
 
 
 def test_the_translation_table_serves_where_onnxscript_was_not_told(

@@ -6,6 +6,7 @@ has been mended: then delete that half of it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch_elu
 from conftest import RunPython
 from references import (
     DTYPES,
+    PLUS_ONE,
     Coefficients,
     bits,
     celu,
@@ -82,12 +84,13 @@ def test_float64_celu_of_pytorch_fails_at_an_alpha_that_float32_cannot_hold() ->
 
 
 @pytest.mark.parametrize("is_result", [False, True])
-@pytest.mark.parametrize("c", [Coefficients(), Coefficients(0.7, 1.3, 0.6)])
+@pytest.mark.parametrize("c", [Coefficients(), Coefficients(0.7, 1.3, 0.6), PLUS_ONE])
 def test_second_derivative_at_zero_is_of_the_side_that_the_slope_is_of(
     c: Coefficients, is_result: bool
 ) -> None:
-    x = torch.zeros(37, dtype=torch.float64, requires_grad=True)
-    y = torch.ops.torch_elu.elu(x, *c, save_output=is_result)
+    x = torch.tensor([0.0, -0.0] * 20, dtype=torch.float64, requires_grad=True)
+    elu = functools.partial(torch.ops.torch_elu.elu, save_output=is_result)
+    y = torch_elu.elu_plus_one(x) if c is PLUS_ONE else elu(x, *c)
     (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
     (curvature,) = torch.autograd.grad(slope.sum(), x)
     expected = c.alpha * c.scale * c.input_scale

@@ -31,6 +31,8 @@ CALLS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "elu in place": ("elu_", lambda x: torch_elu.elu(x, inplace=True)),
     "elu.out": ("elu.out", lambda x: ops.elu.out(x, out=torch.empty_like(x))),
     "elu_backward": ("elu_backward", lambda x: ops.elu_backward(x, 1, 1, 1, False, x)),
+    "elu_plus_one": ("elu_plus_one", torch_elu.elu_plus_one),
+    "its backward": ("elu_plus_one_backward", lambda x: ops.elu_plus_one_backward(x, x)),
 }
 
 
@@ -81,11 +83,15 @@ def test_elu_backward_of_different_dtypes_is_an_error(device: str) -> None:
         RuntimeError, match="elu_backward expected grad_output to have the dtype of self_or_result"
     ):
         ops.elu_backward(grad_output, 1, 1, 1, False, x)
+    with pytest.raises(RuntimeError, match="elu_plus_one_backward expected grad_output to have"):
+        ops.elu_plus_one_backward(grad_output, x)
 
 
 def test_elu_backward_of_shapes_that_do_not_broadcast_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="must match"):
         ops.elu_backward(torch.ones(3), 1, 1, 1, False, torch.ones(4))
+    with pytest.raises(RuntimeError, match="must match"):
+        ops.elu_plus_one_backward(torch.ones(3), torch.ones(4))
 
 
 def test_elu_backward_of_different_devices_is_an_error() -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 import torch_elu
 from hypothesis import given, settings
 from layouts import LAYOUTS, Dense, views
-from references import DTYPES, Coefficients, exact_slope, exact_value
+from references import DTYPES, PLUS_ONE, Coefficients, exact_slope, exact_value
 from torch import Tensor
 
 parametrize_layouts = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
@@ -34,15 +34,28 @@ def assert_close(actual: Tensor, exact: Tensor) -> None:
     torch.testing.assert_close(actual.double(), exact.double(), rtol=2 * eps, atol=0)
 
 
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
+    "elu(0.5)": (lambda x: torch_elu.elu(x, 0.5), Coefficients(0.5)),
+    "elu_plus_one": (torch_elu.elu_plus_one, PLUS_ONE),
+}
+parametrize_functions = pytest.mark.parametrize(
+    ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
+)
+
+
 @parametrize_dtypes
 @parametrize_layouts
+@parametrize_functions
 def test_result_has_pytorchs_layout_and_the_right_values(
-    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+    layout: Callable[[Dense], Tensor],
+    dtype: torch.dtype,
+    function: Callable[[Tensor], Tensor],
+    c: Coefficients,
 ) -> None:
     x = layout(random_values(dtype))
-    y = torch_elu.elu(x, 0.5)
-    assert_same_layout(y, F.elu(x, 0.5))
-    assert_close(y, exact_value(x, Coefficients(0.5)))
+    y = function(x)
+    assert_same_layout(y, F.elu(x))
+    assert_close(y, exact_value(x, c))
 
 
 @parametrize_layouts
@@ -62,15 +75,18 @@ def test_the_stride_of_a_dimension_of_size_1_stays_as_in_pytorch() -> None:
 
 @parametrize_dtypes
 @parametrize_layouts
+@parametrize_functions
 def test_gradient_is_right_for_every_layout(
-    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+    layout: Callable[[Dense], Tensor],
+    dtype: torch.dtype,
+    function: Callable[[Tensor], Tensor],
+    c: Coefficients,
 ) -> None:
     x = layout(random_values(dtype)).detach().requires_grad_()
-    y = torch_elu.elu(x, 0.5)
-    y.backward(torch.ones_like(y))
-    assert x.grad is not None
-    assert x.grad.dtype == dtype
-    assert_close(x.grad, exact_slope(x.detach(), Coefficients(0.5)))
+    y = function(x)
+    (grad,) = torch.autograd.grad(y, x, torch.ones_like(y))
+    assert_same_layout(grad, F.elu(x))
+    assert_close(grad, exact_slope(x.detach(), c))
 
 
 @parametrize_layouts

@@ -10,18 +10,28 @@ import pytest
 import torch
 import torch_elu
 from conftest import RunPython, available_capabilities
-from references import DTYPES, SELU, Coefficients, assert_same_bits, celu, in_range, many_floats
+from references import (
+    DTYPES,
+    PLUS_ONE,
+    SELU,
+    Coefficients,
+    assert_same_bits,
+    celu,
+    in_range,
+    many_floats,
+)
 from torch import Tensor
 
 parametrize_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 # The second one belongs to the slower formula.
 COEFFICIENTS = {"elu": Coefficients(), "celu(-0.5)": celu(-0.5), "selu": SELU}
+WITH_PLUS_ONE = COEFFICIENTS | {"elu_plus_one": PLUS_ONE}
 elu = torch.ops.torch_elu.elu
 
 
 def value(x: Tensor, c: Coefficients) -> Tensor:
-    return elu(x, *c)
+    return torch_elu.elu_plus_one(x) if c is PLUS_ONE else elu(x, *c)
 
 
 def slope(x: Tensor, c: Coefficients) -> Tensor:
@@ -29,13 +39,15 @@ def slope(x: Tensor, c: Coefficients) -> Tensor:
 
 
 def slope_from_result(y: Tensor, c: Coefficients) -> Tensor:
+    if c is PLUS_ONE:
+        return torch.ops.torch_elu.elu_plus_one_backward(torch.full_like(y, 0.7), y)
     return torch.ops.torch_elu.elu_backward(torch.full_like(y, 0.7), *map(abs, c), True, y)
 
 
 Function = Callable[[Tensor, Coefficients], Tensor]
 parametrize_functions = pytest.mark.parametrize("function", [value, slope, slope_from_result])
 parametrize_coefficients = pytest.mark.parametrize(
-    "c", COEFFICIENTS.values(), ids=COEFFICIENTS.keys()
+    "c", WITH_PLUS_ONE.values(), ids=WITH_PLUS_ONE.keys()
 )
 
 
@@ -77,8 +89,9 @@ def test_many_short_rows_give_the_same_bits(
         assert_same_bits(function(apart[:, 1:-1], c), expected)
         same = x[:, :1].expand(-1, columns)
         assert_same_bits(function(same, c), expected[:, :1].expand(-1, columns))
-        elu.out(apart[:, 1:-1], *c, out=apart[:, 1:-1])
-        assert_same_bits(apart[:, 1:-1], elu(x, *c))
+        if c is not PLUS_ONE:
+            elu.out(apart[:, 1:-1], *c, out=apart[:, 1:-1])
+            assert_same_bits(apart[:, 1:-1], elu(x, *c))
         assert apart[:, [0, -1]].eq(3).all()
 
 
@@ -135,17 +148,18 @@ def test_out_and_in_place_give_the_same_bits(dtype: torch.dtype, stride: int) ->
 
 @parametrize_dtypes
 @parametrize_functions
+@pytest.mark.parametrize("c", [Coefficients(), PLUS_ONE], ids=["elu", "elu_plus_one"])
 def test_any_number_of_threads_gives_the_same_bits(
-    dtype: torch.dtype, function: Function, threads: Callable[[int], None]
+    dtype: torch.dtype, function: Function, c: Coefficients, threads: Callable[[int], None]
 ) -> None:
     x = inputs(dtype, 700_001)
     x_strided = torch.stack([x, x], dim=1)[:, 0]
     threads(1)
-    expected = function(x, Coefficients())
+    expected = function(x, c)
     for count in (2, 3, 5):
         threads(count)
-        assert_same_bits(function(x, Coefficients()), expected)
-        assert_same_bits(function(x_strided, Coefficients()), expected)
+        assert_same_bits(function(x, c), expected)
+        assert_same_bits(function(x_strided, c), expected)
 
 
 def last_level_cache() -> int:

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
-from references import Coefficients, assert_same_bits, exact_slope
+from references import PLUS_ONE, Coefficients, assert_same_bits, exact_slope
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.testing._internal.two_tensor import TwoTensor
@@ -60,23 +60,33 @@ def compiled_or_not(function: Callable[..., Tensor], compiled: bool) -> Callable
     return torch.compile(function, backend="aot_eager", fullgraph=True)
 
 
-KEYWORDS = [{}, {"inplace": True}, {"save": "output"}]
+ELU_03 = Coefficients(0.3)
+FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Coefficients]] = {
+    "elu": (lambda x: torch_elu.elu(x * 1.0, 0.3) * 2, ELU_03),
+    "in place": (lambda x: torch_elu.elu(x * 1.0, 0.3, inplace=True) * 2, ELU_03),
+    "output saved": (lambda x: torch_elu.elu(x * 1.0, 0.3, save="output") * 2, ELU_03),
+    "elu_plus_one": (lambda x: torch_elu.elu_plus_one(x * 1.0) * 2, PLUS_ONE),
+}
+parametrize_functions = pytest.mark.parametrize(
+    ("function", "c"), FUNCTIONS.values(), ids=FUNCTIONS.keys()
+)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
-def test_jagged_tensors_have_a_gradient(keywords: dict[str, object], compiled: bool) -> None:
+@parametrize_functions
+def test_jagged_tensors_have_a_gradient(
+    function: Callable[[Tensor], Tensor], c: Coefficients, compiled: bool
+) -> None:
     x = torch.nested.nested_tensor(
         [torch.randn(2, 3), torch.randn(4, 3)], layout=torch.jagged, requires_grad=True
     )
-    function = compiled_or_not(lambda x: torch_elu.elu(x * 1.0, 0.3, **keywords) * 2, compiled)
-    y = function(x)
+    y = compiled_or_not(function, compiled)(x)
     assert y.is_nested
     values = x.detach().values()
-    assert_same_bits(y.values(), torch_elu.elu(values, 0.3) * 2)
+    assert_same_bits(y.values(), function(values))
     y.values().sum().backward()
-    expected = 2 * exact_slope(values, Coefficients(0.3))
+    expected = 2 * exact_slope(values, c)
     torch.testing.assert_close(x.grad.values().double(), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -99,16 +109,18 @@ def test_jagged_tensors_that_are_not_contiguous_have_a_gradient(make: Callable[[
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("keywords", KEYWORDS, ids=str)
-def test_a_wrapper_subclass_passes_through(keywords: dict[str, object], compiled: bool) -> None:
+@parametrize_functions
+def test_a_wrapper_subclass_passes_through(
+    function: Callable[[Tensor], Tensor], c: Coefficients, compiled: bool
+) -> None:
     parts = torch.randn(5), torch.randn(5)
     x = TwoTensor(*parts).requires_grad_()
-    y = compiled_or_not(lambda x: torch_elu.elu(x * 1.0, 0.3, **keywords) * 2, compiled)(x)
+    y = compiled_or_not(function, compiled)(x)
     y.sum().backward()
     assert type(y) is type(x.grad) is TwoTensor
     for part, of_y, of_grad in zip(parts, (y.a, y.b), (x.grad.a, x.grad.b), strict=True):
-        assert_same_bits(of_y, torch_elu.elu(part, 0.3) * 2)
-        expected = 2 * exact_slope(part, Coefficients(0.3))
+        assert_same_bits(of_y, function(part))
+        expected = 2 * exact_slope(part, c)
         torch.testing.assert_close(of_grad.double(), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -124,15 +136,7 @@ class Calls(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
-def test_torch_function_modes_see_the_call(name: str) -> None:
-    function = getattr(torch_elu, name)
-    with Calls() as calls:
-        function(torch.randn(3))
-    assert function in [func for func, _ in calls.seen]
-
-
-@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu", "elu_plus_one"])
 def test_torch_function_overrides_see_the_call(name: str) -> None:
     class Logged(Tensor):
         calls: ClassVar[list[object]] = []
@@ -187,7 +191,8 @@ def test_torch_dispatch_modes_see_whether_gradients_are_on() -> None:
     assert seen == [True, True, True, False]
 
 
-def test_torch_dispatch_modes_see_forward_and_backward() -> None:
+@pytest.mark.parametrize("name", ["elu", "elu_plus_one"])
+def test_torch_dispatch_modes_see_forward_and_backward(name: str) -> None:
     class Log(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()
@@ -199,14 +204,14 @@ def test_torch_dispatch_modes_see_forward_and_backward() -> None:
 
     x = torch.randn(3, requires_grad=True)
     with Log() as log:
-        torch_elu.elu(x).sum().backward()
-    assert "torch_elu.elu.default" in log.seen
-    assert "torch_elu.elu_backward.default" in log.seen
+        getattr(torch_elu, name)(x).sum().backward()
+    assert f"torch_elu.{name}.default" in log.seen
+    assert f"torch_elu.{name}_backward.default" in log.seen
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu", "elu_plus_one"])
 def test_autocast_leaves_the_dtype_alone_as_with_pytorch(
     name: str, dtype: torch.dtype, device: str
 ) -> None:
@@ -214,13 +219,14 @@ def test_autocast_leaves_the_dtype_alone_as_with_pytorch(
         pytest.skip("needs a CUDA device")
     x = torch.randn(3, dtype=dtype, device=device)
     with torch.autocast(device, torch.bfloat16):
-        assert getattr(torch_elu, name)(x).dtype == getattr(F, name)(x).dtype == dtype
+        assert getattr(torch_elu, name)(x).dtype == getattr(F, name, F.elu)(x).dtype == dtype
 
 
 KEYWORDS = {
     torch_elu.elu: {"alpha": 0.3, "inplace": True, "save": "output"},
     torch_elu.selu: {"inplace": True},
     torch_elu.celu: {"alpha": 0.3, "inplace": True, "save": "output"},
+    torch_elu.elu_plus_one: {},
 }
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import struct
 
+import mpmath
 import pytest
 import torch
+import torch.nn.functional as F
 import torch_elu
 from conftest import RunPython, available_capabilities
 from references import (
     DTYPES,
+    ELU,
     HALF_DTYPES,
+    PLUS_ONE,
     SELU,
     Coefficients,
     all_halves,
@@ -32,7 +36,7 @@ from torch import Tensor
 elu = torch.ops.torch_elu.elu
 
 INF, NAN = math.inf, math.nan
-ELU = Coefficients()
+UNIT = {"elu": ELU, "elu_plus_one": PLUS_ONE}
 FAMILY = {
     "elu(0.1)": Coefficients(0.1),
     "elu(0.7)": Coefficients(0.7),
@@ -63,41 +67,36 @@ def parametrize_coefficients(*tables: dict[str, Coefficients]) -> pytest.MarkDec
     return pytest.mark.parametrize("c", together.values(), ids=together.keys())
 
 
+def value(x: Tensor, c: Coefficients) -> Tensor:
+    return torch_elu.elu_plus_one(x) if c is PLUS_ONE else elu(x, *c)
+
+
 def slope(x: Tensor, c: Coefficients) -> Tensor:
+    if c is PLUS_ONE:
+        return torch.ops.torch_elu.elu_plus_one_backward(torch.ones_like(x), value(x, c))
     return torch.ops.torch_elu.elu_backward(torch.ones_like(x), *c, False, x)
 
 
-def test_float32_elu_is_within_one_ulp_at_all_exponents() -> None:
-    x = many_floats(torch.float32, 1_000_000)
-    error = largest_error(elu(x), exact_value(x, ELU))
-    assert error <= 1.0
-    error = largest_error(slope(x, ELU), exact_slope(x, ELU))
-    assert error <= 1.0
+@parametrize_coefficients(UNIT)
+def test_float32_is_within_one_ulp_at_all_exponents(c: Coefficients) -> None:
+    x = torch.cat([many_floats(torch.float32, 500_000), in_range(torch.float32, 500_000, -105, 3)])
+    assert largest_error(value(x, c), exact_value(x, c)) <= 1.0
+    assert largest_error(slope(x, c), exact_slope(x, c)) <= 1.0
 
 
-@parametrize_coefficients(FAMILY)
+@parametrize_coefficients(FAMILY, EXTREME)
 def test_float32_is_within_1_6_ulp_at_other_coefficients(c: Coefficients) -> None:
-    x = torch.cat([many_floats(torch.float32, 100_000), in_range(torch.float32, 300_000, -120, 3)])
-    error = largest_error(elu(x, *c), exact_value(x, c, torch.float32))
-    assert error <= 1.6
-    error = largest_error(slope(x, c), exact_slope(x, c, torch.float32))
-    assert error <= 1.6
-
-
-@parametrize_coefficients(EXTREME)
-def test_float32_is_as_exact_at_extreme_coefficients(c: Coefficients) -> None:
-    x = torch.cat([many_floats(torch.float32, 100_000), in_range(torch.float32, 100_000, -150, 3)])
-    error = largest_error(elu(x, *c), exact_value(x, c, torch.float32))
-    assert error <= 1.6
-    error = largest_error(slope(x, c), exact_slope(x, c, torch.float32))
-    assert error <= 1.6
+    x = torch.cat([many_floats(torch.float32, 100_000), in_range(torch.float32, 300_000, -150, 3)])
+    assert largest_error(elu(x, *c), exact_value(x, c, torch.float32)) <= 1.6
+    assert largest_error(slope(x, c), exact_slope(x, c, torch.float32)) <= 1.6
 
 
 @pytest.mark.parametrize("dtype", HALF_DTYPES, ids=str)
-def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype) -> None:
+@parametrize_coefficients(UNIT)
+def test_halves_are_correctly_rounded_at_every_input(dtype: torch.dtype, c: Coefficients) -> None:
     x = all_halves(dtype)
-    assert_same_bits(elu(x), rounded(exact_value(x, ELU), dtype))
-    assert_same_bits(slope(x, ELU), rounded(exact_slope(x, ELU), dtype))
+    assert_same_bits(value(x, c), rounded(exact_value(x, c), dtype))
+    assert_same_bits(slope(x, c), rounded(exact_slope(x, c), dtype))
 
 
 @pytest.mark.parametrize("dtype", HALF_DTYPES, ids=str)
@@ -112,40 +111,65 @@ def test_halves_are_rounded_once_at_other_coefficients(dtype: torch.dtype, c: Co
     assert largest_error(slope(x, c), exact_slope(x, c)) <= limit
 
 
-@parametrize_coefficients({"elu": ELU}, FAMILY, EXTREME)
+@parametrize_coefficients(UNIT, FAMILY, EXTREME)
 def test_float64_is_within_the_same_bounds_of_mpmath(c: Coefficients) -> None:
     bound = 1.0 if c == ELU else 1.6
     x = torch.cat(
         [
-            in_range(torch.float64, 300, -40, 0.1),
-            in_range(torch.float64, 100, -720, -40),
+            in_range(torch.float64, 300, -40, 3),
+            in_range(torch.float64, 300, -746, -40),
             -torch.logspace(-320, 0, 200, dtype=torch.float64),
+            torch.logspace(-320, 3, 200, dtype=torch.float64),
         ]
     )
-    error = largest_mpmath_error(elu(x, *c), mpmath_value(x.tolist(), c))
-    assert error <= bound
-    error = largest_mpmath_error(slope(x, c), mpmath_slope(x.tolist(), c))
-    assert error <= bound
+    assert largest_mpmath_error(value(x, c), mpmath_value(x.tolist(), c)) <= bound
+    assert largest_mpmath_error(slope(x, c), mpmath_slope(x.tolist(), c)) <= bound
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("x", "value", "slope_there"),
-    [
-        (0.0, 0.0, 0.5),
-        (-0.0, -0.0, 0.5),
-        (INF, INF, 1.0),
-        (-INF, -0.5, 0.0),
-        (NAN, NAN, NAN),
-        (3.0, 3.0, 1.0),
-        (-1000.0, -0.5, 0.0),
+    ("x", "of_elu", "of_plus_one"),
+    [  # value and slope of elu(x, 0.5), and of elu_plus_one(x)
+        (0.0, (0.0, 0.5), (1.0, 1.0)),
+        (-0.0, (-0.0, 0.5), (1.0, 1.0)),
+        (INF, (INF, 1.0), (INF, 1.0)),
+        (-INF, (-0.5, 0.0), (0.0, 0.0)),
+        (NAN, (NAN, NAN), (NAN, NAN)),
+        (3.0, (3.0, 1.0), (4.0, 1.0)),
+        (-1000.0, (-0.5, 0.0), (0.0, 0.0)),
     ],
 )
-def test_special_inputs(dtype: torch.dtype, x: float, value: float, slope_there: float) -> None:
+def test_special_inputs(
+    dtype: torch.dtype, x: float, of_elu: tuple[float, float], of_plus_one: tuple[float, float]
+) -> None:
     # 37 copies: whole vectors and a rest
     input = torch.full((37,), x, dtype=dtype)
-    assert_same_bits(elu(input, 0.5), torch.full_like(input, value))
-    assert_same_bits(slope(input, Coefficients(0.5)), torch.full_like(input, slope_there))
+    for c, numbers in ((Coefficients(0.5), of_elu), (PLUS_ONE, of_plus_one)):
+        assert_same_bits(value(input, c), torch.full_like(input, numbers[0]))
+        assert_same_bits(slope(input, c), torch.full_like(input, numbers[1]))
+
+
+# What the docstring says: elu(x) + 1 is 0 from the first one on, and exp(x) behind the second.
+ZEROS = {
+    torch.float64: (-37.5, -745.1),
+    torch.float32: (-17.4, -103.9),
+    torch.float16: (-8.4, -17.3),
+    torch.bfloat16: (-6.3, -92.5),
+}
+
+
+@pytest.mark.parametrize(("dtype", "zeros"), ZEROS.items(), ids=str)
+def test_elu_plus_one_is_positive_where_elu_plus_1_has_become_0(
+    dtype: torch.dtype, zeros: tuple[float, float]
+) -> None:
+    of_sum, of_exp = zeros
+    x = in_range(dtype, 10_000, of_exp, of_sum)
+    assert (F.elu(x) + 1 == 0).all()
+    assert (torch_elu.elu_plus_one(x) > 0).all()
+    nearer = torch.tensor([of_sum + 0.2], dtype=dtype)
+    elu_of_nearer = torch.tensor([float(mpmath.expm1(nearer.item()))], dtype=torch.float64)
+    assert rounded(elu_of_nearer, dtype) + 1 > 0, "the sum is 0 further up than stated"
+    assert torch_elu.elu_plus_one(torch.tensor([of_exp - 1], dtype=dtype)) == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch_elu
 from references import (
+    PLUS_ONE,
     SELU,
     Coefficients,
     assert_same_bits,
@@ -119,20 +120,29 @@ def test_a_scripted_model_differentiates_after_the_executor_has_specialised_it(
         (lambda x: torch.ops.torch_elu.elu(x, 0.3), Coefficients(0.3)),
         (torch_elu.selu, SELU),
         (lambda x: torch.ops.torch_elu.elu(x, 0.3, 1.0, 1 / 0.3), celu(0.3)),
+        (torch_elu.elu_plus_one, PLUS_ONE),
     ],
-    ids=["elu", "selu", "celu"],
+    ids=["elu", "selu", "celu", "elu_plus_one"],
 )
 def test_scripted_functions_have_first_and_second_derivatives_at_every_run(
     function: Callable[[Tensor], Tensor], c: Coefficients
 ) -> None:
-    traced = torch.jit.trace(function, torch.randn(4, dtype=torch.float64))
-    scripted = torch.jit.script(torch_elu.selu) if function is torch_elu.selu else traced
-    for _ in range(6):
-        x = torch.randn(9, dtype=torch.float64, requires_grad=True)
-        (slope,) = torch.autograd.grad(scripted(x).sum(), x, create_graph=True)
-        torch.testing.assert_close(slope, exact_slope(x.detach(), c))
-        (curvature,) = torch.autograd.grad(slope.sum(), x)
-        torch.testing.assert_close(curvature, exact_curvature(x.detach(), c))
+    scripts = [torch.jit.trace(function, torch.randn(4, dtype=torch.float64))]
+    if function in (torch_elu.selu, torch_elu.elu_plus_one):
+        scripts.append(torch.jit.script(function))
+    file = io.BytesIO()
+    torch.jit.save(scripts[-1], file)
+    file.seek(0)
+    scripts.append(torch.jit.load(file))
+    for script in scripts:
+        for _ in range(6):
+            x = torch.randn(9, dtype=torch.float64, requires_grad=True)
+            y = script(x)
+            assert_same_bits(y, function(x))
+            (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+            torch.testing.assert_close(slope, exact_slope(x.detach(), c))
+            (curvature,) = torch.autograd.grad(slope.sum(), x)
+            torch.testing.assert_close(curvature, exact_curvature(x.detach(), c))
 
 
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.selu, torch_elu.celu])

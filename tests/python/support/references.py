@@ -25,6 +25,12 @@ class Coefficients(NamedTuple):
     input_scale: float = 1.0
 
 
+class PlusOne(Coefficients):
+    """elu_plus_one: the slope of elu, and another value."""
+
+
+ELU = Coefficients()
+PLUS_ONE = PlusOne()
 SELU = Coefficients(SELU_ALPHA, SELU_SCALE)
 
 
@@ -50,6 +56,8 @@ def products(c: Coefficients, held_in: torch.dtype = torch.float64) -> Products:
 def exact_value(x: Tensor, c: Coefficients, held_in: torch.dtype = torch.float64) -> Tensor:
     """f(x) in float64, with an error far below the rounding of float32."""
     x, p = x.double(), products(c, held_in)
+    if isinstance(c, PlusOne):
+        return torch.where(x > 0, x + 1, torch.exp(x))
     negative = p.value_factor * torch.expm1(p.input_scale * x)
     return torch.where(x > 0, p.scale * x, torch.where(x == 0, x, negative))
 
@@ -66,6 +74,8 @@ def exact_curvature(x: Tensor, c: Coefficients) -> Tensor:
 def mpmath_value(x: Sequence[float], c: Coefficients) -> list[mpmath.mpf]:
     with mpmath.workdps(60):
         alpha, scale, input_scale = map(mpmath.mpf, c)
+        if isinstance(c, PlusOne):
+            return [mpmath.mpf(v) + 1 if v > 0 else mpmath.exp(v) for v in x]
         return [
             scale * mpmath.mpf(v) if v > 0 else alpha * scale * mpmath.expm1(input_scale * v)
             for v in x
