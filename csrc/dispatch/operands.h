@@ -10,7 +10,7 @@
 #include <limits>
 #include <string>
 
-#include "math/formula.h"
+#include "math/coefficients.h"
 
 namespace torch_elu {
 
