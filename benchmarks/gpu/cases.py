@@ -9,6 +9,7 @@ import torch
 import torch_elu
 from torch import Tensor, nn
 from torch.nn import functional
+from torch_elu.doctor.timing import time_after_cuda
 
 from .. import policy
 from .timing import (
@@ -19,9 +20,8 @@ from .timing import (
     L2Flush,
     Measured,
     Run,
-    time_on_cpu,
+    time_by_clock,
     time_on_gpu,
-    time_until_done,
 )
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
@@ -114,7 +114,7 @@ def layouts(rounds: int, numel: int = 1 << 24) -> Iterator[Measured]:
             yield Measured("layout", f"{short}, {name}", times, short, numel)
 
 
-def calls(rounds: int, repeats: int = 1000) -> Iterator[Measured]:
+def calls(rounds: int, block_seconds: float = 2e-3) -> Iterator[Measured]:
     """What the CPU spends on a call for few elements."""
     x = make_input(torch.float32, FEW)
     with_grad = x.clone().requires_grad_()
@@ -126,7 +126,7 @@ def calls(rounds: int, repeats: int = 1000) -> Iterator[Measured]:
         },
     }
     for name, contenders in pairs.items():
-        yield Measured("call", name, time_on_cpu(contenders, rounds, repeats))
+        yield Measured("call", name, time_by_clock(contenders, rounds, block_seconds))
 
 
 class Trainer(policy.Trainer):
@@ -159,10 +159,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 def training_steps(rounds: int) -> Iterator[Measured]:
     """Eager, then captured."""
     eager: dict[str, Run] = {name: Trainer(a).step for name, a in ACTIVATIONS.items()}
-    times = time_until_done(eager, 20 * rounds, 1)
+    times = time_by_clock(eager, 20 * rounds, 0, time_after_cuda)
     yield Measured("training step", "eager", times, by_median=True)
     captured = {name: Trainer(a).captured() for name, a in ACTIVATIONS.items()}
-    times = time_until_done(captured, rounds, 50)
+    times = time_by_clock(captured, rounds, 5e-3, time_after_cuda)
     yield Measured("training step", "CUDA graph", times, by_median=True)
 
 

@@ -14,7 +14,7 @@ from .timing import Measured
 METHOD = """\
 Contenders in turn. Forward, backward and layouts: microseconds on the GPU between two events, with
 a cold L2 cache, minima. Calls: microseconds on the CPU, minima. Training steps: microseconds until
-the GPU is done, medians, of single eager steps and of 50 replays of a CUDA graph."""
+the GPU is done, medians, of single eager steps and of 5 ms of replays of a CUDA graph."""
 
 
 def format_group(results: Iterable[Measured], group: str) -> str:

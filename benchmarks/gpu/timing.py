@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
 import torch
-from torch_elu.doctor.timing import in_turn
+from torch_elu.doctor.timing import Contender, Timed, in_turn, time_in_turn
 
 OURS, PYTORCH, COPY, RELU = "torch_elu", "F.elu", "copy_", "relu"
 
@@ -82,40 +83,18 @@ def time_on_gpu(contenders: dict[str, Run], rounds: int, flush: Run) -> dict[str
     }
 
 
-def time_on_cpu(contenders: dict[str, Run], rounds: int, repeats: int) -> dict[str, list[float]]:
-    """Microseconds that the CPU takes for each of `repeats` calls, without waiting for the GPU."""
-    for run in contenders.values():
-        for _ in range(repeats):
-            run()
-    names = list(contenders)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for turns in in_turn(names, rounds):
-        for name in turns:
-            run = contenders[name]
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            for _ in range(repeats):
-                run()
-            times[name].append((time.perf_counter() - start) / repeats * 1e6)
-    torch.cuda.synchronize()
-    return times
-
-
-def time_until_done(
-    contenders: dict[str, Run], rounds: int, repeats: int
+def time_by_clock(
+    contenders: dict[str, Run],
+    rounds: int,
+    block_seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Microseconds for one of `repeats` executions in a row, until the GPU is done with them."""
-    for run in contenders.values():
-        for _ in range(5):
-            run()
-    names = list(contenders)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for turns in in_turn(names, rounds):
-        for name in turns:
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            for _ in range(repeats):
-                contenders[name]()
-            torch.cuda.synchronize()
-            times[name].append((time.perf_counter() - start) / repeats * 1e6)
-    return times
+    """Microseconds of an execution, as many in a row as take that long: those of the CPU, which
+    does not wait for the GPU, or with `time_after_cuda` those until the GPU is done.
+    """
+    timed = [
+        Timed(Contender(name, "run()", {"run": run}), clock, torch.cuda.synchronize)
+        for name, run in contenders.items()
+    ]
+    times = time_in_turn(timed, rounds, block_seconds, math.inf)
+    return {name: [seconds * 1e6 for seconds in samples] for name, samples in times.items()}

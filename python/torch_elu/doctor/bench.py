@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from ..functional import elu
-from .timing import ENDLESS, Contender, Timed, time_in_turn
+from .timing import ENDLESS, Contender, Timed, time_after_cuda, time_in_turn
 
 OURS, PYTORCH = "torch_elu.elu", "F.elu"
 FUNCTIONS = {OURS: elu, PYTORCH: functional.elu}
@@ -50,12 +50,6 @@ CUDA_ROWS = [
 ]
 
 BLOCK_SECONDS = 1e-3
-
-
-def time_after_cuda() -> float:
-    """The time when all that was sent to the GPU is done."""
-    torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def measure(row: Row, seconds: float) -> dict[str, float]:

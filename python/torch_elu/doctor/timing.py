@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
+
 T = TypeVar("T")
 
 # More than fit into the time of time_in_turn: the clock ends it.
@@ -25,6 +27,12 @@ class Contender:
     names: dict[str, object]
     threads: int = 1
     repeats: int = 1
+
+
+def time_after_cuda() -> float:
+    """The time when all that was sent to the GPU is done."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 class Timed:

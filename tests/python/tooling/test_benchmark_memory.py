@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -12,17 +10,10 @@ from torch import nn
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("tqdm")
+from benchmarks import memory
 
 
-@pytest.fixture
-def memory(repository: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(repository)
-    from benchmarks import memory
-
-    return memory
-
-
-def test_the_peak_is_that_of_the_tensors_that_live_at_once(memory: ModuleType) -> None:
+def test_the_peak_is_that_of_the_tensors_that_live_at_once() -> None:
     def work() -> None:
         a = torch.empty(1000, dtype=torch.uint8)
         b = torch.empty(300, dtype=torch.uint8)
@@ -34,9 +25,7 @@ def test_the_peak_is_that_of_the_tensors_that_live_at_once(memory: ModuleType) -
 
 
 @pytest.mark.parametrize("kind", ["linear", "convolution"])
-def test_save_output_takes_no_more_memory_than_pytorch_in_place(
-    kind: str, memory: ModuleType
-) -> None:
+def test_save_output_takes_no_more_memory_than_pytorch_in_place(kind: str) -> None:
     stack = {
         "linear": memory.Stack(partial(nn.Linear, 64, 64), 4, (1024, 64)),
         "convolution": memory.Stack(partial(nn.Conv2d, 8, 8, 3, padding=1), 4, (4, 8, 16, 16)),
@@ -50,19 +39,3 @@ def test_save_output_takes_no_more_memory_than_pytorch_in_place(
     assert peaks[memory.OURS] <= peaks[memory.PYTORCH]
     # One tensor less for each layer.
     assert peaks[memory.PYTORCH] - peaks[memory.OURS_OUTPUT] >= (stack.depth - 1) * activation_bytes
-
-
-def test_what_was_measured_is_written_drawn_and_read_back(
-    memory: ModuleType, tmp_path: Path
-) -> None:
-    peaks = [
-        memory.Peak(network, activation, allocated=number << 20, resident=2 * number << 20)
-        for network in memory.NETWORKS
-        for number, activation in enumerate(memory.ACTIVATIONS, start=1)
-    ]
-    paths = memory.save(peaks, tmp_path)
-    assert memory.load(tmp_path / "memory.json") == peaks
-    assert '| torch_elu, save="output" | 4.0 ' in (tmp_path / "memory.md").read_text()
-    pictures = [path for path in paths if path.suffix == ".png"]
-    assert len(pictures) == 2
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)

@@ -93,11 +93,6 @@ def test_the_override_is_in_force_for_our_blocks_alone(
     assert torch.equal(nn.functional.elu(x), expected[models.PYTORCH])
 
 
-def test_the_speedup_is_by_the_shortest_times_and_by_the_medians(models: ModuleType) -> None:
-    times = {models.PYTORCH: [0.004, 0.002, 0.009], models.OURS: [0.001, 0.002, 0.008]}
-    assert models.row("name", times) == ["name", "2.000", "1.000", "2.000", "2.000"]
-
-
 def test_a_package_that_refuses_pytorchs_cuda_version_is_told_its_own(
     models: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
