@@ -20,6 +20,7 @@
 # make slow    the tests that need much memory (20 GiB) or minutes
 # make nox     the test suite with PyTorch 2.11 and 2.15, on every Python that is here and has them (5.4 GB each)
 # make build   only the set-up: .venv with PyTorch and this package installed in it
+# make develop  the same for work on the sources: compiles what changed, into python/torch_elu (CONTRIBUTING.md)
 #
 # PYTHON=python3.12       the interpreter for .venv
 # TORCH_VERSION=2.11      the PyTorch minor version to build against (default: the newest supported one)
@@ -34,7 +35,7 @@ PYTHON ?= python3
 TORCH_VERSION ?=
 export TORCH_ELU_CUDA ?=
 
-TORCH_REQUIREMENT := $(if $(TORCH_VERSION),torch==$(TORCH_VERSION).*,torch>=2.11,<2.16)
+TORCH_REQUIREMENT := $(if $(TORCH_VERSION),torch==$(TORCH_VERSION).*,$(shell grep -Eom1 'torch>=[0-9.,<]+' pyproject.toml))
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 BUILD := build
@@ -43,7 +44,8 @@ OUTER_PATH := $(PATH)
 export PATH := $(BIN):$(PATH)
 
 SOURCES := $(shell find csrc cmake python/torch_elu -type f \
-             -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|map\|py\|pyi\|typed\)' -not -name _build_info.py) \
+             -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|map\|py\|pyi\|typed\)' -not -name _build_info.py \
+             -not -path '*/torch_elu/share/*' -not -path 'python/torch_elu/include/*') \
            CMakeLists.txt setup.py pyproject.toml version.txt README.md LICENSE
 # Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
 CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)
@@ -53,7 +55,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -73,6 +75,10 @@ $(BUILD_STAMP): $(TORCH_STAMP) $(TOOLS_STAMP) $(SOURCES)
 	rm -rf $(VENV)/.installed-* $(BUILD)/lib.*
 	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --force-reinstall .
 	touch $@
+
+develop: $(TOOLS_STAMP)
+	cmake --preset develop -DTorchELU_TORCH_ROOT=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch -DPython_EXECUTABLE=$(BIN)/python -DTORCH_ELU_CUDA=$(TORCH_ELU_CUDA)
+	cmake --build --preset develop
 
 demo: build
 	$(BIN)/python -m examples.digits --output $(BUILD)/demo

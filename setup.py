@@ -15,7 +15,6 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent.resolve()
-SUPPORTED_TORCH = ((2, 11), (2, 15))
 
 # With --no-build-isolation pip does not look at what pyproject.toml requires.
 found = re.match(r"[1-9]\d*", setuptools.__version__)  # 0 where setuptools knows no version
@@ -37,14 +36,15 @@ except ImportError as error:
 
 def torch_minor() -> str:
     """The minor version of the installed PyTorch, "2.15" for example, if it is a supported one."""
+    supported = re.search(r"torch>=2\.(\d+),<2\.(\d+)", (ROOT / "pyproject.toml").read_text())
     match = re.match(r"(\d+)\.(\d+)", torch.__version__)
+    assert supported is not None
     assert match is not None, torch.__version__
-    low, high = SUPPORTED_TORCH
-    if not low <= (int(match[1]), int(match[2])) <= high:
+    oldest, newest = int(supported[1]), int(supported[2]) - 1
+    if not (2, oldest) <= (int(match[1]), int(match[2])) <= (2, newest):
         sys.exit(
-            f"torch_elu supports PyTorch {low[0]}.{low[1]} to {high[0]}.{high[1]}, "
-            f"but {torch.__version__} is installed. "
-            f"Run `pip install 'torch=={high[0]}.{high[1]}.*'`."
+            f"torch_elu supports PyTorch 2.{oldest} to 2.{newest}, but {torch.__version__} is "
+            f"installed. Run `pip install 'torch==2.{newest}.*'`."
         )
     return match[0]
 

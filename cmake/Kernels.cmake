@@ -1,6 +1,8 @@
 # The CPU kernels are compiled once for each instruction set and chosen when they run.
 #   torch_elu_add_kernels(target [EMULATED_AVX512])
 
+include(${CMAKE_CURRENT_LIST_DIR}/Flags.cmake)
+
 function(torch_elu_add_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "EMULATED_AVX512" "" "")
   set(source ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/kernels/cpu/kernels.cpp)
@@ -18,11 +20,11 @@ function(torch_elu_add_kernels target)
   foreach(instruction_set IN LISTS instruction_sets)
     set(object ${target}_kernels_${instruction_set})
     add_library(${object} OBJECT ${source})
+    torch_elu_set_flags(${object})
     target_include_directories(${object} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc)
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
     # -fno-trapping-math changes no result; with it GCC vectorises the plain loops of the baseline.
-    target_compile_options(${object} PRIVATE -O3 -ffp-contract=off -fno-trapping-math
-                                             ${flags_${instruction_set}})
+    target_compile_options(${object} PRIVATE -O3 -fno-trapping-math ${flags_${instruction_set}})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
   endforeach()
 endfunction()

@@ -2,97 +2,115 @@
 # the installed package alike. find_package(Torch) is not used: with a CUDA build of PyTorch it stops on a machine
 # without a CUDA toolkit, though neither headers nor libraries need one.
 #
-# Input:   TorchELU_TORCH_ROOT        the folder with include/ and lib/; else searched in CMAKE_PREFIX_PATH, where
-#                                     `python -c "import torch; print(torch.utils.cmake_prefix_path)"` may stand.
-#          TorchELU_BUILT_WITH_TORCH  the version that the library was built with, if there is one
-#          TorchELU_BUILT_WITH_CUDA   the CUDA toolkit that it was built with, empty without
-# Targets: TorchELU::torch, TorchELU::torch_python, TorchELU::torch_cuda (the last two where they exist)
-# Output:  TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown), or else
-#          TorchELU_TORCH_PROBLEM, and no targets
+#   torch_elu_import_torch([GLOBAL] [BUILT_WITH_TORCH version] [BUILT_WITH_CUDA version] [HINTS folder])
+#
+# Input:   TorchELU_TORCH_ROOT   the folder with include/ and lib/; else searched in CMAKE_PREFIX_PATH, where
+#                                `python -c "import torch; print(torch.utils.cmake_prefix_path)"` may stand
+#          GLOBAL                visible in the directories above, too, that this one was added to
+#          BUILT_WITH_*          what the library was built with; empty: nothing yet, or no CUDA toolkit
+# Targets: TorchELU::torch; TorchELU::torch_python and TorchELU::torch_cuda where they exist; TorchELU::stays_linked,
+#          for whatever links TorchELU::torch_elu
+# Output:  TorchELU_TORCH_ROOT, TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown) and
+#          TorchELU_NVIDIA_FOLDERS; or else TorchELU_TORCH_PROBLEM, and no targets
 
-unset(TorchELU_TORCH_PROBLEM)
-set(_torch_root_given "${TorchELU_TORCH_ROOT}")
-find_path(TorchELU_TORCH_ROOT include/torch/csrc/api/include/torch/torch.h
-          HINTS ${CMAKE_CURRENT_LIST_DIR}/../../../../torch
-          PATH_SUFFIXES . ../..
-          DOC "The folder of a PyTorch installation that holds include/ and lib/")
-set(_torch_root "${TorchELU_TORCH_ROOT}")
-# What was found is not remembered: the next time the right one may stand elsewhere.
-if(NOT _torch_root_given)
-  unset(TorchELU_TORCH_ROOT)
-  unset(TorchELU_TORCH_ROOT CACHE)
-endif()
-if(NOT _torch_root)
-  set(TorchELU_TORCH_PROBLEM
-      "No PyTorch installation found. Add to CMAKE_PREFIX_PATH the folder of LibTorch, or what `python -c \"import torch; print(torch.utils.cmake_prefix_path)\"` prints.")
-  return()
-endif()
-get_filename_component(_torch_root "${_torch_root}" REALPATH)
-
-file(STRINGS "${_torch_root}/include/torch/headeronly/version.h" _torch_version_line
-     REGEX "^ *\"[0-9]+\\.[0-9]+\\.")
-string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" TorchELU_TORCH_VERSION "${_torch_version_line}")
-string(REGEX MATCH "^[0-9]+\\.[0-9]+" _built_minor "${TorchELU_BUILT_WITH_TORCH}")
-string(REGEX MATCH "^[0-9]+\\.[0-9]+" _found_minor "${TorchELU_TORCH_VERSION}")
-set(_rebuild "pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
-if(TorchELU_BUILT_WITH_TORCH AND NOT _built_minor STREQUAL _found_minor)
-  set(TorchELU_TORCH_PROBLEM
-      "This torch_elu was built for PyTorch ${_built_minor}, but PyTorch ${TorchELU_TORCH_VERSION} was found in ${_torch_root}. Build torch_elu against that one: ${_rebuild}")
-  return()
-endif()
-
-if(TorchELU_BUILT_WITH_CUDA AND NOT EXISTS "${_torch_root}/lib/libtorch_cuda.so")
-  set(TorchELU_TORCH_PROBLEM
-      "This torch_elu was built with CUDA kernels, but the PyTorch in ${_torch_root} is built without CUDA. Take one with CUDA ${TorchELU_BUILT_WITH_CUDA}, or build torch_elu against that one: ${_rebuild}")
-  return()
-endif()
-
-set(TorchELU_TORCH_ROOT "${_torch_root}")
-set(TorchELU_TORCH_CUDA_VERSION "")
-if(EXISTS "${TorchELU_TORCH_ROOT}/version.py")
-  file(STRINGS "${TorchELU_TORCH_ROOT}/version.py" _torch_cuda_line REGEX "^cuda:")
-  if(_torch_cuda_line MATCHES "'([0-9.]+)'")
-    set(TorchELU_TORCH_CUDA_VERSION "${CMAKE_MATCH_1}")
+function(torch_elu_import_torch)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "GLOBAL" "BUILT_WITH_TORCH;BUILT_WITH_CUDA;HINTS" "")
+  set(given "${TorchELU_TORCH_ROOT}")
+  find_path(TorchELU_TORCH_ROOT include/torch/csrc/api/include/torch/torch.h
+            HINTS ${arg_HINTS}
+            PATH_SUFFIXES . ../..
+            DOC "The folder of a PyTorch installation that holds include/ and lib/")
+  set(root "${TorchELU_TORCH_ROOT}")
+  # What was found is not remembered: the next time the right one may stand elsewhere.
+  if(NOT given)
+    unset(TorchELU_TORCH_ROOT CACHE)
   endif()
-endif()
-
-function(_torch_elu_import name)
-  set(location "${TorchELU_TORCH_ROOT}/lib/lib${name}.so")
-  if(EXISTS "${location}" AND NOT TARGET TorchELU::imported_${name})
-    add_library(TorchELU::imported_${name} SHARED IMPORTED)
-    set_target_properties(TorchELU::imported_${name} PROPERTIES IMPORTED_LOCATION "${location}")
+  if(root)
+    get_filename_component(root "${root}" REALPATH)
+    file(STRINGS "${root}/include/torch/headeronly/version.h" line REGEX "^ *\"[0-9]+\\.[0-9]+\\.")
+    string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" version "${line}")
   endif()
-endfunction()
 
-foreach(_library c10 torch_cpu torch c10_cuda torch_cuda torch_python)
-  _torch_elu_import(${_library})
-endforeach()
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" built_minor "${arg_BUILT_WITH_TORCH}")
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" found_minor "${version}")
+  set(rebuild "pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
+  set(problem "")
+  if(NOT root)
+    set(problem "No PyTorch installation found. Add to CMAKE_PREFIX_PATH the folder of LibTorch, or what `python -c \"import torch; print(torch.utils.cmake_prefix_path)\"` prints.")
+  elseif(built_minor AND NOT built_minor STREQUAL found_minor)
+    set(problem "This torch_elu was built for PyTorch ${built_minor}, but PyTorch ${version} was found in ${root}. Build torch_elu against that one: ${rebuild}")
+  elseif(arg_BUILT_WITH_CUDA AND NOT EXISTS "${root}/lib/libtorch_cuda.so")
+    set(problem "This torch_elu was built with CUDA kernels, but the PyTorch in ${root} is built without CUDA. Take one with CUDA ${arg_BUILT_WITH_CUDA}, or build torch_elu against that one: ${rebuild}")
+  endif()
+  set(TorchELU_TORCH_PROBLEM "${problem}" PARENT_SCOPE)
+  if(problem)
+    return()
+  endif()
 
-if(NOT TARGET TorchELU::torch)
-  add_library(TorchELU::torch INTERFACE IMPORTED)
-  set_target_properties(TorchELU::torch PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES
-      "${TorchELU_TORCH_ROOT}/include;${TorchELU_TORCH_ROOT}/include/torch/csrc/api/include"
-    INTERFACE_LINK_LIBRARIES "TorchELU::imported_torch_cpu;TorchELU::imported_c10"
-    INTERFACE_COMPILE_FEATURES cxx_std_20)
+  set(cuda_version "")
+  if(EXISTS "${root}/version.py")
+    file(STRINGS "${root}/version.py" line REGEX "^cuda:")
+    if(line MATCHES "'([0-9.]+)'")
+      set(cuda_version "${CMAKE_MATCH_1}")
+    endif()
+  endif()
+  # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told.
+  file(GLOB links "${root}/../nvidia/*/lib")
+  set(nvidia_folders "")
+  foreach(folder IN LISTS links)
+    get_filename_component(folder "${folder}" REALPATH)
+    list(APPEND nvidia_folders "${folder}")
+  endforeach()
+  set(TorchELU_TORCH_ROOT "${root}" PARENT_SCOPE)
+  set(TorchELU_TORCH_VERSION "${version}" PARENT_SCOPE)
+  set(TorchELU_TORCH_CUDA_VERSION "${cuda_version}" PARENT_SCOPE)
+  set(TorchELU_NVIDIA_FOLDERS "${nvidia_folders}" PARENT_SCOPE)
+  if(TARGET TorchELU::torch)
+    return()
+  endif()
 
-  # The CUDA wheels leave it to Python to find their NVIDIA libraries; a linker has to be told. Among the libraries:
-  # in projects for a CMake before 3.17 options do not pass through a static library that links us privately.
-  file(GLOB TorchELU_NVIDIA_FOLDERS "${TorchELU_TORCH_ROOT}/../nvidia/*/lib")
-  foreach(_folder IN LISTS TorchELU_NVIDIA_FOLDERS)
-    get_filename_component(_folder "${_folder}" REALPATH)
-    set_property(TARGET TorchELU::torch APPEND PROPERTY INTERFACE_LINK_LIBRARIES
-                 "-Xlinker -rpath-link -Xlinker \"${_folder}\"")
+  set(scope "")
+  if(arg_GLOBAL)
+    set(scope GLOBAL)
+  endif()
+  set(suffix "${CMAKE_SHARED_LIBRARY_SUFFIX}")
+  foreach(name c10 torch_cpu c10_cuda torch_cuda torch_python)
+    set(location "${root}/lib/lib${name}${suffix}")
+    if(EXISTS "${location}")
+      add_library(TorchELU::imported_${name} SHARED IMPORTED ${scope})
+      set_target_properties(TorchELU::imported_${name} PROPERTIES IMPORTED_LOCATION "${location}")
+    endif()
   endforeach()
 
+  add_library(TorchELU::torch INTERFACE IMPORTED ${scope})
+  target_include_directories(TorchELU::torch INTERFACE "${root}/include" "${root}/include/torch/csrc/api/include")
+  target_link_libraries(TorchELU::torch INTERFACE TorchELU::imported_torch_cpu TorchELU::imported_c10)
+  target_compile_features(TorchELU::torch INTERFACE cxx_std_20)
+  foreach(folder IN LISTS nvidia_folders)
+    target_link_options(TorchELU::torch INTERFACE "SHELL:-Xlinker -rpath-link -Xlinker \"${folder}\"")
+  endforeach()
   if(TARGET TorchELU::imported_torch_cuda)
-    add_library(TorchELU::torch_cuda INTERFACE IMPORTED)
-    set_property(TARGET TorchELU::torch_cuda PROPERTY INTERFACE_LINK_LIBRARIES
-                 "TorchELU::torch;TorchELU::imported_torch_cuda;TorchELU::imported_c10_cuda")
+    add_library(TorchELU::torch_cuda INTERFACE IMPORTED ${scope})
+    target_link_libraries(TorchELU::torch_cuda INTERFACE TorchELU::torch TorchELU::imported_torch_cuda TorchELU::imported_c10_cuda)
   endif()
   if(TARGET TorchELU::imported_torch_python)
-    add_library(TorchELU::torch_python INTERFACE IMPORTED)
-    set_property(TARGET TorchELU::torch_python PROPERTY INTERFACE_LINK_LIBRARIES
-                 "TorchELU::torch;TorchELU::imported_torch_python")
+    add_library(TorchELU::torch_python INTERFACE IMPORTED ${scope})
+    target_link_libraries(TorchELU::torch_python INTERFACE TorchELU::torch TorchELU::imported_torch_python)
   endif()
-endif()
+
+  # An app that only loads a TorchScript model refers to no symbol of this library, nor one that runs on CUDA to any of
+  # libtorch's CUDA half; both register themselves when loaded, so the linker must keep them under --as-needed.
+  # PyTorch's come first: where torch does not lie beside this package, the run path of our library leads to none of
+  # its CUDA libraries, and the app's has to load them before our library asks for what they need themselves.
+  add_library(TorchELU::stays_linked INTERFACE IMPORTED ${scope})
+  if(NOT APPLE)  # whose linker drops no library that was named
+    set(libraries "\"${root}/lib/libtorch${suffix}\"")
+    foreach(name IN ITEMS c10_cuda torch_cuda)
+      if(TARGET TorchELU::imported_${name} AND arg_BUILT_WITH_CUDA)
+        string(APPEND libraries " \"${root}/lib/lib${name}${suffix}\"")
+      endif()
+    endforeach()
+    target_link_options(TorchELU::stays_linked INTERFACE
+      "SHELL:-Wl,--push-state,--no-as-needed ${libraries} \"$<TARGET_FILE:TorchELU::torch_elu>\" -Wl,--pop-state")
+  endif()
+endfunction()

@@ -40,6 +40,7 @@ PARTS = [
     "torch_elu/lib/libtorch_elu.so",
     "torch_elu/include/torch_elu/torch_elu.h",
     "torch_elu/share/cmake/TorchELU/TorchELUConfig.cmake",
+    "torch_elu/share/cmake/TorchELU/TorchELUTargets.cmake",
 ]
 
 

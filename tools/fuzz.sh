@@ -7,15 +7,11 @@ build=$1
 seconds=$2
 torch=$(python -c 'import torch; print(torch.__path__[0])')
 flags="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1 -g1"
-common=(-G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER=${CLANG:-clang++}" "-DCMAKE_CXX_FLAGS=$flags"
-        -DCMAKE_CXX_FLAGS_DEBUG= -DPython_EXECUTABLE="$(command -v python)")
 
-cmake -S . -B "$build/library" "${common[@]}" -DTORCH_ELU_CUDA=0 "-DTorchELU_TORCH_ROOT=$torch" \
-  "-DCMAKE_INSTALL_PREFIX=$PWD/$build/installed"
-cmake --build "$build/library" --target install
-cmake -S tests -B "$build/tests" "${common[@]}" -DTORCH_ELU_LIBFUZZER=ON \
-  "-DCMAKE_PREFIX_PATH=$PWD/$build/installed/share/cmake;$(python -c 'import torch; print(torch.utils.cmake_prefix_path)')"
-cmake --build "$build/tests" --target operator_fuzzer
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_COMPILER=${CLANG:-clang++}" \
+  "-DCMAKE_CXX_FLAGS=$flags" -DCMAKE_CXX_FLAGS_DEBUG= -DPython_EXECUTABLE="$(command -v python)" \
+  "-DTorchELU_TORCH_ROOT=$torch" -DTORCH_ELU_CUDA=0 -DBUILD_TESTING=ON -DTORCH_ELU_LIBFUZZER=ON
+cmake --build "$build" --target operator_fuzzer
 mkdir -p "$build/corpus"
 # Containers that PyTorch filled carry none of the marks that this check looks for.
 export ASAN_OPTIONS=detect_container_overflow=0 UBSAN_OPTIONS=print_stacktrace=1

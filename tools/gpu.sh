@@ -19,7 +19,7 @@ if [[ -z $python ]]; then
   fi
 fi
 if ! "$python" -c 'import torch' 2>/dev/null; then
-  echo "gpu: $python has no PyTorch. Install one of 2.11 to 2.15, or run make gpu PYTHON=..." >&2
+  echo "gpu: $python has no PyTorch. Install $(grep -Eom1 'torch>=[0-9.,<]+' pyproject.toml), or run make gpu PYTHON=..." >&2
   exit 1
 fi
 if ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then
@@ -98,7 +98,7 @@ test_in_cpp() {
   cmake -S tests -B "$out/tests" "-DCMAKE_PREFIX_PATH=$prefix" \
     "-DPython_EXECUTABLE=$("$python" -c 'import sys; print(sys.executable)')" &&
     limit 480 cmake --build "$out/tests" &&
-    LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} limit 480 ctest --test-dir "$out/tests" --output-on-failure -j "$(nproc)"
+    LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} limit 480 ctest --test-dir "$out/tests" --exclude-regex "consumer_(of|that)" --output-on-failure -j "$(nproc)"
 }
 has_googletest() {
   mkdir -p "$out/googletest" &&

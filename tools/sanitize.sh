@@ -14,14 +14,9 @@ case $sanitizer in
   *) echo "expected address or thread, but got $sanitizer" >&2 && exit 2 ;;
 esac
 # Debug: the checks of _FORTIFY_SOURCE would take the place of the sanitizers'.
-common=(-G Ninja -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS=$flags -O1 -g1 -fno-omit-frame-pointer"
-        -DCMAKE_CXX_FLAGS_DEBUG= -DPython_EXECUTABLE="$(command -v python)")
-
-cmake -S . -B "$build/library" "${common[@]}" -DTORCH_ELU_CUDA=0 "-DTorchELU_TORCH_ROOT=$torch" \
-  "-DCMAKE_INSTALL_PREFIX=$PWD/$build/installed"
-cmake --build "$build/library" --target install
-cmake -S tests -B "$build/tests" "${common[@]}" \
-  "-DCMAKE_PREFIX_PATH=$PWD/$build/installed/share/cmake;$(python -c 'import torch; print(torch.utils.cmake_prefix_path)')"
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+  "-DCMAKE_CXX_FLAGS=$flags -O1 -g1 -fno-omit-frame-pointer" -DCMAKE_CXX_FLAGS_DEBUG= \
+  -DPython_EXECUTABLE="$(command -v python)" "-DTorchELU_TORCH_ROOT=$torch" -DTORCH_ELU_CUDA=0 -DBUILD_TESTING=ON
 
 case $sanitizer in
   address)
@@ -29,14 +24,14 @@ case $sanitizer in
     # Containers that PyTorch filled carry none of the marks that this check looks for.
     export ASAN_OPTIONS=detect_container_overflow=0:detect_stack_use_after_return=0
     export UBSAN_OPTIONS=print_stacktrace=1
-    cmake --build "$build/tests" --target kernels_test api_test operator_fuzzer
+    cmake --build "$build" --target kernels_test api_test operator_fuzzer
     "$build/tests/kernels_test" --gtest_brief=1
     "$build/tests/api_test" --gtest_brief=1
     "$build/tests/operator_fuzzer" 20000
     ;;
   thread)
     export TSAN_OPTIONS=suppressions=$PWD/tests/races_of_torch.txt:halt_on_error=1
-    cmake --build "$build/tests" --target api_test
+    cmake --build "$build" --target api_test
     "$build/tests/api_test" --gtest_brief=1 --gtest_filter='*Threads*'
     ;;
 esac
