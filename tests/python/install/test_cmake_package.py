@@ -1,10 +1,12 @@
-"""The CMake package where find_package fails first, and in projects for an older CMake."""
+"""The CMake package, found or added as a folder: what it needs, what it leaves to others."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -56,9 +58,9 @@ def cmake(
     return " ".join(output.split())
 
 
-def project(folder: Path, text: str, minimum: str = "3.24") -> list[str | Path]:
+def project(folder: Path, text: str) -> list[str | Path]:
     """Writes a project, and returns what CMake takes to configure it."""
-    start = f"cmake_minimum_required(VERSION {minimum})\nproject(app LANGUAGES CXX)\n"
+    start = "cmake_minimum_required(VERSION 3.18)\nproject(app LANGUAGES CXX)\n"
     (folder / "CMakeLists.txt").write_text(start + text)
     return ["-S", folder, "-B", folder / "build"]
 
@@ -90,15 +92,13 @@ int main() {
 """
 
 
-# From 3.17 on, a link option passes through a static library that links something privately.
-@pytest.mark.parametrize("minimum", ["3.10", "3.18"])
 def test_a_static_library_in_between_loses_neither_the_library_nor_nvidias(
-    tmp_path: Path, package: Path, minimum: str
+    tmp_path: Path, package: Path
 ) -> None:
     (tmp_path / "model.cpp").write_text("int model() { return 0; }\n")
     (tmp_path / "app.cpp").write_text(PRINTS_ITS_LIBRARIES)
     prefix = prefix_path(package / "share" / "cmake", TORCH)
-    cmake(*project(tmp_path, APP, minimum), prefix)
+    cmake(*project(tmp_path, APP), prefix)
     # The linker meets an NCCL that lacks what the one beside PyTorch has.
     build = tmp_path / "build"
     cmake("--build", build, environment={"LD_LIBRARY_PATH": str(build)})
@@ -191,9 +191,117 @@ def test_a_pytorch_without_cuda_is_refused_by_a_package_with(tmp_path: Path, pac
 def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
     app = project(tmp_path, "find_package(TorchELU REQUIRED COMPONENTS Nonsense)\n")
     output = cmake(*app, prefix_path(INSTALLED / "share" / "cmake", TORCH), succeeds=False)
-    assert "TorchELU_FOUND to FALSE" in output
+    assert "has no components, but these were asked for: Nonsense" in output
 
 
 def test_a_build_without_pytorch_says_what_is_missing(tmp_path: Path, repository: Path) -> None:
     output = cmake("-S", repository, "-B", tmp_path, succeeds=False)
     assert "torch_elu: No PyTorch installation found" in output
+
+
+def test_the_installed_files_name_no_folder_of_the_building_machine(repository: Path) -> None:
+    files = list((INSTALLED / "share" / "cmake" / "TorchELU").iterdir())
+    assert "TorchELUTargets.cmake" in {file.name for file in files}
+    for file in files:
+        text = file.read_text()
+        assert not [path for path in (INSTALLED, TORCH, repository) if str(path) in text], file
+        assert not re.findall(r'"(/[^"$]*)', text), file
+
+
+# What a project sees of itself: variables, of the cache too, and what holds for all its targets.
+SEES = """
+macro(see result)
+  get_cmake_property(${result} VARIABLES)
+  foreach(property COMPILE_OPTIONS COMPILE_DEFINITIONS INCLUDE_DIRECTORIES LINK_OPTIONS TESTS)
+    get_directory_property(value ${property})
+    list(APPEND ${result} "${property}=${value}")
+  endforeach()
+  list(APPEND ${result} "build type=${CMAKE_BUILD_TYPE}" "C++=${CMAKE_CXX_STANDARD}")
+endmacro()
+set(BUILD_TESTING ON)
+see(before)
+see(before)  # its own variables are there now
+%s
+see(after)
+list(REMOVE_ITEM after ${before})
+message(STATUS "new: ${after} .")
+"""
+ADDS = """
+add_subdirectory(${SOURCE} torch_elu)
+get_property(targets DIRECTORY ${SOURCE} PROPERTY BUILDSYSTEM_TARGETS)
+get_property(tests DIRECTORY ${SOURCE} PROPERTY TESTS)
+get_target_property(aliased TorchELU::torch_elu ALIASED_TARGET)
+message(STATUS "alias of ${aliased}; targets: ${targets}; tests: ${tests} .")
+unset(targets)
+unset(tests)
+unset(aliased)
+"""
+
+
+@pytest.mark.parametrize("way", ["found", "added"])
+def test_the_project_around_is_left_as_it_was(tmp_path: Path, repository: Path, way: str) -> None:
+    text = SEES % ("find_package(TorchELU REQUIRED)" if way == "found" else ADDS)
+    prefix = prefix_path(INSTALLED / "share" / "cmake")
+    output = cmake(
+        *project(tmp_path, text), prefix, f"-DSOURCE={repository}", f"-DTorchELU_TORCH_ROOT={TORCH}"
+    )
+    (new,) = re.findall(r"new: (.*?) \.", output)
+    names = [name.strip() for name in new.split(";")]
+    ours = ("torch_elu_", "TORCH_ELU_", "TorchELU_", "CMAKE_", "_CMAKE", "FIND_PACKAGE_MESSAGE")
+    assert not [name for name in names if not name.startswith(ours)], names
+    if way == "added":
+        assert "alias of torch_elu;" in output
+        assert "tests: ." in output
+        assert "building WITHOUT CUDA kernels (app does not use CUDA itself" in output
+        (targets,) = re.findall(r"targets: (.*?); tests", output)
+        assert all(target.startswith("torch_elu") for target in targets.split(";"))
+        assert "_python" not in targets
+        assert "Installing" not in cmake("--install", tmp_path / "build", "--prefix", tmp_path)
+
+
+def configure(repository: Path, build: Path, *options: str) -> str:
+    """Configures the library without CUDA, unless told, and returns how it will be built."""
+    root, ninja = f"-DTorchELU_TORCH_ROOT={TORCH}", "-GNinja"
+    cmake("-S", repository, "-B", build, ninja, root, "-DTORCH_ELU_CUDA=0", *options)
+    return (build / "build.ninja").read_text()
+
+
+def test_the_library_has_a_version_but_for_python(tmp_path: Path, repository: Path) -> None:
+    major, minor, _ = torch_elu.__version__.split(".")
+    named = rf"SONAME = libtorch_elu\.so\.{major}\.{minor}$"
+    assert re.search(named, configure(repository, tmp_path / "cpp"), re.MULTILINE)
+    python = configure(
+        repository,
+        tmp_path / "python",
+        "-DTORCH_ELU_PYTHON=ON",
+        f"-DPython_EXECUTABLE={sys.executable}",
+    )
+    assert re.search(r"SONAME = libtorch_elu\.so$", python, re.MULTILINE)
+
+
+def test_a_linker_that_is_not_gnus_is_asked_for_nothing_that_it_refuses(
+    tmp_path: Path, repository: Path
+) -> None:
+    flags = ("-z,relro", "--version-script")
+    usual = configure(repository, tmp_path / "usual")
+    assert all(flag in usual for flag in flags)
+    linker = tmp_path / "ld"
+    refuse = "case \"$*\" in *version-script*|*relro*) echo unknown option; exit 1;; esac"
+    linker.write_text(f'#!/bin/sh\n{refuse}\nexec {shutil.which("ld")} "$@"\n')
+    linker.chmod(0o755)
+    refused = configure(repository, tmp_path / "refused", f"-DCMAKE_CXX_FLAGS=-B{tmp_path}")
+    assert not any(flag in refused for flag in flags)
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this PyTorch is built without CUDA")
+def test_a_cmake_that_does_not_know_what_nvcc_compiles_is_named(
+    tmp_path: Path, repository: Path
+) -> None:
+    if shutil.which("nvcc") is None:
+        pytest.skip("nvcc is not here")
+    (tmp_path / "older.cmake").write_text('set(CMAKE_VERSION "3.25.1")\n')
+    older = f"-DCMAKE_PROJECT_torch_elu_INCLUDE={tmp_path / 'older.cmake'}"
+    options = ("-S", repository, "-B", tmp_path / "build", f"-DTorchELU_TORCH_ROOT={TORCH}", older)
+    assert "CUDA kernels (CMake 3.25.1 does not know that nvcc" in cmake(*options)
+    asked_for = cmake(*options, "-DTORCH_ELU_CUDA=1", succeeds=False)
+    assert "CMake 3.25.2 or newer is needed, as from `pip install cmake`" in asked_for

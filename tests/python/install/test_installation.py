@@ -40,9 +40,10 @@ def files_below(folder: Path) -> set[str]:
 
 def expected_in_a_wheel(repository: Path) -> set[str]:
     sources = repository / "python" / "torch_elu"
-    python = {path.name for path in sources.iterdir() if path.suffix in (".py", ".pyi", ".typed")}
+    kept = (".py", ".pyi", ".typed")
+    python = {name for name in files_below(sources) if Path(name).suffix in kept}
     headers = files_below(repository / "csrc" / "include" / "torch_elu")
-    cmake = ["Config", "ConfigVersion", "ImportTorch"]
+    cmake = ["Config", "ConfigVersion", "ImportTorch", "Targets", "Targets-release"]
     return {
         *python,
         *(f"include/torch_elu/{name}" for name in headers),

@@ -207,6 +207,21 @@ def test_every_make_target_of_the_workflow_exists(repository: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_every_page_and_the_workflow_name_the_versions_of_pytorch_that_are_supported(
+    repository: Path,
+) -> None:
+    required = re.findall(r"torch>=2\.(\d+),<2\.(\d+)", (repository / "pyproject.toml").read_text())
+    ((oldest, after_newest),) = required
+    minors = [f"2.{minor}" for minor in range(int(oldest), int(after_newest))]
+    for page in ("README.md", "docs/compatibility.md"):
+        ranges = re.findall(r"(2\.\d+) to (2\.\d+)", (repository / page).read_text())
+        assert set(ranges) == {(minors[0], minors[-1])}, page
+    workflow = (repository / ".github" / "workflows" / "build.yml").read_text()
+    assert set(re.findall(r'torch: "(.*?)"', workflow)) >= {minors[0], minors[-1]}
+    (wheels,) = re.findall(r"torch: \[(.*?)\]", workflow)
+    assert re.findall(r'"(.*?)"', wheels) == minors
+
+
 def test_the_citation_names_version_and_papers(repository: Path) -> None:
     citation = (repository / "CITATION.cff").read_text()
     assert f"\nversion: {torch_elu.__version__}\n" in citation
