@@ -24,7 +24,8 @@ function(torch_elu_add_kernels target)
     target_include_directories(${object} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc)
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
     # -fno-trapping-math changes no result; with it GCC vectorises the plain loops of the baseline.
-    target_compile_options(${object} PRIVATE -O3 -fno-trapping-math ${flags_${instruction_set}})
+    # -fno-exceptions: nothing here throws, and the objects share no reference to the C++ runtime.
+    target_compile_options(${object} PRIVATE -O3 -fno-trapping-math -fno-exceptions ${flags_${instruction_set}})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
   endforeach()
 endfunction()

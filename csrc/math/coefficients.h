@@ -1,6 +1,7 @@
 // The constants of the formula, and what is made of alpha, scale and input_scale before it starts.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -153,7 +154,7 @@ struct Coefficients {
   Coefficients(double alpha, double scale, double input_scale) {
     using Constants = torch_elu::Constants<T>;
     const auto rounded = [](double x) { return static_cast<number_t>(x); };
-    const auto bits = [](number_t x) { return bit_cast<bits_t<number_t>>(x); };
+    const auto bits = [](number_t x) { return std::bit_cast<bits_t<number_t>>(x); };
     const auto is_moderate = [](double x) {
       return std::abs(x) >= 0x1p-32 && std::abs(x) <= 0x1p+32;
     };

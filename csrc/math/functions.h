@@ -6,7 +6,7 @@
 #include "math/formula.h"
 #include "math/general.h"
 
-namespace torch_elu {
+namespace torch_elu::inline TORCH_ELU_SIMD {
 
 template <typename T>
 struct Value {
@@ -86,4 +86,4 @@ struct PlusOneBackward {
   }
 };
 
-}  // namespace torch_elu
+}  // namespace torch_elu::inline TORCH_ELU_SIMD

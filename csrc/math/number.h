@@ -3,9 +3,19 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
-// Always inline: the same templates are compiled for several instruction sets, and a copy left
-// outside could be the one that the linker keeps for all of them.
+#if defined(__FAST_MATH__)
+#error "torch_elu: the formula counts on every rounding, on NaN and on infinity: no -ffast-math"
+#endif
+static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<double>::is_iec559);
+
+// The formula is compiled for several instruction sets, each time in a namespace of its own: of a
+// function that two objects define the linker keeps one, perhaps that with AVX-512.
+#if !defined(TORCH_ELU_SIMD)
+#define TORCH_ELU_SIMD generic
+#endif
+
 #if defined(__CUDACC__)
 #define TORCH_ELU_INLINE __host__ __device__ __forceinline__
 #else
@@ -60,6 +70,8 @@ struct BitsOf<double> {
 };
 template <typename number_t>
 using bits_t = typename BitsOf<number_t>::type;
+
+inline namespace TORCH_ELU_SIMD {
 
 template <typename To, typename From>
 TORCH_ELU_INLINE constexpr To bit_cast(From from) {
@@ -132,4 +144,5 @@ TORCH_ELU_INLINE double low_bits_to_exponent(double x, std::uint64_t offset) {
   return bit_cast<double>((bit_cast<std::uint64_t>(x) << 52) + offset);
 }
 
+}  // namespace TORCH_ELU_SIMD
 }  // namespace torch_elu

@@ -1,7 +1,6 @@
-// Compiled once for each instruction set; TORCH_ELU_SIMD says which: baseline, avx2 or avx512.
-// It calls nothing that another file may share as an inline function (the constructor of
-// Coefficients is one): the linker keeps one copy of those, and that could be the one that needs
-// AVX-512. What it calls is local or always inlined.
+// Compiled once for each instruction set; TORCH_ELU_SIMD says which (baseline, avx2 or avx512) and
+// names the namespace of all that is called here. tests/cpp/one_definition.py shows that no two
+// objects define the same function.
 #include "kernels/cpu/kernels.h"
 
 #include "kernels/cpu/simd/pair.h"
@@ -22,11 +21,7 @@
 namespace torch_elu::cpu {
 namespace {
 
-#if defined(__AVX512F__) || defined(TORCH_ELU_EMULATED_AVX512)
-namespace simd = avx512;
-#elif defined(__AVX2__)
-namespace simd = avx2;
-#else
+#if !defined(__AVX2__)
 namespace simd = scalar;
 #endif
 

@@ -5,7 +5,7 @@
 #include "kernels/cpu/kernels.h"
 #include "math/number.h"
 
-namespace torch_elu::cpu::scalar {
+namespace torch_elu::cpu::inline TORCH_ELU_SIMD::scalar {
 
 // Memory may be unaligned, which a plain dereference must not be.
 template <typename T>
@@ -83,4 +83,4 @@ struct Lanes {
 
 TORCH_ELU_INLINE void finish_streaming() {}
 
-}  // namespace torch_elu::cpu::scalar
+}  // namespace torch_elu::cpu::inline TORCH_ELU_SIMD::scalar
