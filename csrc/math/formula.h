@@ -20,7 +20,8 @@
 #include "math/coefficients.h"
 #include "math/number.h"
 
-namespace torch_elu::inline TORCH_ELU_SIMD {
+namespace torch_elu {
+inline namespace TORCH_ELU_SIMD {
 
 template <typename V>
 struct Reduced {
@@ -145,4 +146,5 @@ TORCH_ELU_INLINE V plus_one_slope(V y) {
   return at_most(y, V(1));
 }
 
-}  // namespace torch_elu::inline TORCH_ELU_SIMD
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu

@@ -6,7 +6,8 @@
 #include "math/formula.h"
 #include "math/general.h"
 
-namespace torch_elu::inline TORCH_ELU_SIMD {
+namespace torch_elu {
+inline namespace TORCH_ELU_SIMD {
 
 template <typename T>
 struct Value {
@@ -86,4 +87,5 @@ struct PlusOneBackward {
   }
 };
 
-}  // namespace torch_elu::inline TORCH_ELU_SIMD
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu

@@ -7,7 +7,9 @@
 
 #include "math/formula.h"
 
-namespace torch_elu::inline TORCH_ELU_SIMD::general {
+namespace torch_elu {
+inline namespace TORCH_ELU_SIMD {
+namespace general {
 
 // x * 2^exponent in two factors, so that from x = 1 every number is reached, infinity and zero
 // included.
@@ -112,4 +114,6 @@ TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<T>& coefficients)
   return select(x > 0, coefficients.scale, ldexp(exponential, n + general.slope.exponent));
 }
 
-}  // namespace torch_elu::inline TORCH_ELU_SIMD::general
+}  // namespace general
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu

@@ -7,7 +7,9 @@
 #include "kernels/cpu/simd/pair.h"
 #include "kernels/cpu/simd/vector.h"
 
-namespace torch_elu::cpu::inline TORCH_ELU_SIMD::simd {
+namespace torch_elu::cpu {
+inline namespace TORCH_ELU_SIMD {
+namespace simd {
 
 using Floats = Vector<float, 32>;
 using Doubles = Vector<double, 32>;
@@ -69,4 +71,6 @@ struct Lanes<Float16> {
 
 TORCH_ELU_INLINE void finish_streaming() { _mm_sfence(); }
 
-}  // namespace torch_elu::cpu::inline TORCH_ELU_SIMD::simd
+}  // namespace simd
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu::cpu

@@ -5,7 +5,8 @@
 
 #include "math/number.h"
 
-namespace torch_elu::cpu::inline TORCH_ELU_SIMD {
+namespace torch_elu::cpu {
+inline namespace TORCH_ELU_SIMD {
 
 template <typename M>
 struct PairMask {
@@ -63,4 +64,5 @@ TORCH_ELU_INLINE Pair<V> low_bits_to_exponent(Pair<V> x,
   return {low_bits_to_exponent(x.first, offset), low_bits_to_exponent(x.second, offset)};
 }
 
-}  // namespace torch_elu::cpu::inline TORCH_ELU_SIMD
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu::cpu

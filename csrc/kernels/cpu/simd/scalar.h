@@ -5,7 +5,9 @@
 #include "kernels/cpu/kernels.h"
 #include "math/number.h"
 
-namespace torch_elu::cpu::inline TORCH_ELU_SIMD::scalar {
+namespace torch_elu::cpu {
+inline namespace TORCH_ELU_SIMD {
+namespace scalar {
 
 // Memory may be unaligned, which a plain dereference must not be.
 template <typename T>
@@ -83,4 +85,6 @@ struct Lanes {
 
 TORCH_ELU_INLINE void finish_streaming() {}
 
-}  // namespace torch_elu::cpu::inline TORCH_ELU_SIMD::scalar
+}  // namespace scalar
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu::cpu

@@ -7,7 +7,9 @@
 #include "math/coefficients.h"
 #include "math/number.h"
 
-namespace torch_elu::cpu::inline TORCH_ELU_SIMD::simd {
+namespace torch_elu::cpu {
+inline namespace TORCH_ELU_SIMD {
+namespace simd {
 
 template <typename T, int bytes>
 struct RegisterOf {
@@ -102,4 +104,6 @@ struct BFloat16Lanes {
   }
 };
 
-}  // namespace torch_elu::cpu::inline TORCH_ELU_SIMD::simd
+}  // namespace simd
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu::cpu
