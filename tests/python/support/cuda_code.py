@@ -40,7 +40,6 @@ class Kernel:
     function: str
     registers: int
     stack: int
-    shared: int
     local: int
     instructions: tuple[str, ...]
 
@@ -105,7 +104,7 @@ def kernels(architecture: str) -> list[Kernel]:
     usage = {
         name: tuple(map(int, numbers))
         for name, *numbers in re.findall(
-            r"Function (\S+):\s*REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)",
+            r"Function (\S+):\s*REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)",
             run_cuobjdump("-res-usage", "-arch", architecture),
         )
     }
