@@ -99,14 +99,14 @@ def test_python_on_the_pages_runs_as_it_stands(
     run(code, page, line)
 
 
-def commands(start: str) -> list[str]:
-    """The lines of the console blocks with these words in them, without their comments."""
+def commands(pattern: str) -> list[str]:
+    """The lines of the console blocks that match, without their comments."""
     blocks = [code for page in [README, *PAGES] for _, code in fenced_blocks("console", page)]
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    return sorted({line for line in lines if start in line})
+    return sorted({line for line in lines if re.match(pattern, line)})
 
 
-@pytest.mark.parametrize("command", commands("python -m timeit"))
+@pytest.mark.parametrize("command", commands(r"(\S+=\S+ )*python -m timeit "))
 def test_every_command_that_gave_a_time_can_be_run(
     command: str, capsys: pytest.CaptureFixture[str], threads: Callable[[int], None]
 ) -> None:
@@ -172,12 +172,17 @@ def compatibility_rows() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("row", compatibility_rows(), ids=lambda row: row[0])
-def test_each_feature_names_the_test_files_that_show_it(row: list[str]) -> None:
-    _, works, files, _ = row
-    assert works
-    named = re.findall(r"`(tests/[\w./]+)`", files)
+def test_each_feature_names_the_tests_that_show_it(row: list[str]) -> None:
+    named = re.findall(r"`(tests/[\w./]+)(?:::(\w+))?`", row[2])
     assert named
-    for name in named:
-        path = REPOSITORY / name
-        assert path.is_file(), name
-        assert path.suffix != ".py" or "def test_" in path.read_text(), name
+    for file, test in named:
+        text = (REPOSITORY / file).read_text()
+        assert f"\ndef {test}(" in text if file.endswith(".py") else not test, (file, test)
+
+
+def test_files_that_the_pages_name_exist() -> None:
+    for page in [README, *PAGES]:
+        for name in re.findall(
+            r"`((?:csrc|python|tests|tools|docs|benchmarks)/[\w./]+)", page.read_text()
+        ):
+            assert (REPOSITORY / name).exists(), (page.name, name)
