@@ -15,13 +15,9 @@ linking the same library, see :data:`cmake_prefix_path`.
 tensor([-0.6321,  0.0000,  2.0000])
 """
 
-from . import _interpreter  # noqa: F401  (before anything that imports torch)
-
-# isort: split
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from .conversion import convert
 from .functional import celu, elu, elu_plus_one, selu
-from .integrations import dtensor, inductor, jagged  # noqa: F401  (they register themselves)
 from .integrations.onnx import onnx_translations
 from .modules import CELU, ELU, SELU
 from .override import override_aten

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import os
+import re
 import struct
 import sys
 from pathlib import Path
@@ -45,42 +48,27 @@ def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _loaded_copies() -> list[str]:
-    """The paths of the libtorch_elu.so that are in this process."""
+def _is_loaded(path: str) -> bool:
     try:
-        maps = Path("/proc/self/maps").read_text()
+        ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
     except OSError:
-        maps = ""
-    mapped = {
-        line.split(maxsplit=5)[5].removesuffix(" (deleted)")
-        for line in maps.splitlines()
-        if "/libtorch_elu.so" in line
-    }
-    return sorted(
-        mapped | {path for path in torch.ops.loaded_libraries if path.endswith("libtorch_elu.so")}
-    )
+        return False
+    return True
 
 
 def _check_whole(path: Path) -> None:
-    """Raises where the file ends before a segment that the loader maps.
+    """Raises where the file ends before its table of sections, which comes last.
 
-    To touch the missing part kills the process (SIGBUS) before anybody can tell why.
+    The loader dies of SIGBUS, where nobody can tell why, on a part that is missing.
     """
     with path.open("rb") as file:
         header = file.read(64)
-        if len(header) < 64 or header[:5] != b"\x7fELF\x02":
-            return  # the loader says what is wrong with it
-        (table,) = struct.unpack_from("<Q", header, 0x20)
-        entry_size, count = struct.unpack_from("<HH", header, 0x36)
-        file.seek(table)
-        entries = file.read(entry_size * count)
         actual = file.seek(0, 2)
-    needed = table + entry_size * count
-    for start in range(0, len(entries) - entry_size + 1, entry_size):
-        offset, _, _, in_file = struct.unpack_from("<4Q", entries, start + 8)
-        needed = max(needed, offset + in_file)
-    if actual < needed:
-        raise OSError(f"the file is cut short: it has {actual} bytes, and {needed} are needed")
+    if len(header) < 64 or header[:5] != b"\x7fELF\x02":
+        return  # the loader says what is wrong with it
+    start, entry_size, count = struct.unpack_from("<Q10xHH", header, 0x28)
+    if actual < start + entry_size * count:
+        raise OSError(f"the file is cut short after {actual} bytes")
 
 
 def _load() -> None:
@@ -89,20 +77,22 @@ def _load() -> None:
             f"torch_elu was built for PyTorch {_minor(_build_info.torch_version)}, but PyTorch "
             f"{torch.__version__} is installed: {_REBUILD}."
         )
+    for parent in _PACKAGE.parents:
+        if parent.is_file():
+            raise ImportError(
+                f"torch_elu cannot be imported from the archive {parent}, since the system loads "
+                "no library out of an archive: unpack it, or install torch_elu with pip."
+            )
     if not Path(library_path).is_file():
         raise ImportError(f"torch_elu's library {library_path} is missing: {_REBUILD}.")
-    if hasattr(torch.ops.torch_elu, "elu"):
-        others = [
-            path
-            for path in _loaded_copies()
-            if Path(path).resolve() != Path(library_path).resolve()
-        ]
-        if others:
+    try:
+        if hasattr(torch.ops.torch_elu, "elu") and not _is_loaded(library_path):
+            maps = Path("/proc/self/maps").read_text()
+            others = sorted(set(re.findall(r"/.*/libtorch_elu\.so.*", maps)))
             raise ImportError(
                 f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: "
                 f"remove the call that loads it, or load {library_path} there."
             )
-    try:
         _check_whole(Path(library_path))
         torch.ops.load_library(library_path)
     except OSError as error:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -41,9 +40,9 @@ def convert(model: Model, *, save: str | None = None) -> Model:
 
     In TorchScript models (scripted, traced, frozen, loaded), be they ``model`` or a part of it, the
     operators ``aten::elu``, ``elu_``, ``selu``, ``selu_``, ``celu`` and ``celu_`` are replaced,
-    those of functions too. Such a model gets new code over the same parameters; submodules of it
-    that were taken out before keep the old code. A submodule alone is refused, for the model would
-    keep the old one: convert the model, or a copy of the submodule.
+    those of functions too. Such a model gets new code over the same parameters. Convert it whole: a
+    submodule that was taken out before keeps the old code, and one that is converted alone leaves
+    the old code in its model.
 
     Args:
         model: A module, possibly an activation itself.
@@ -61,7 +60,7 @@ def convert(model: Model, *, save: str | None = None) -> Model:
 
     Raises:
         TypeError: if ``model`` is no module.
-        ValueError: if ``save`` is something else, or ``model`` a submodule of a TorchScript model.
+        ValueError: if ``save`` is something else.
 
     An error leaves the whole model as it was.
 
@@ -82,8 +81,8 @@ def convert(model: Model, *, save: str | None = None) -> Model:
         )
     save_output = save is not None and _saves_output(save)
     # Whatever can raise comes before the first change.
-    changes = [_plan(module, save_output) for module in _outside_scripts(model, set())]
-    count = sum(change() for change in changes)
+    changes = [_plan(module, save_output) for module in _outside_scripts(model)]
+    count = sum(change() for change in changes if change is not None)
     _log.info("torch_elu.convert replaced %d activations of %s", count, type(model).__name__)
     if count == 0:
         warnings.warn(
@@ -95,66 +94,46 @@ def convert(model: Model, *, save: str | None = None) -> Model:
     return model
 
 
-def _outside_scripts(module: nn.Module, seen: set[nn.Module]) -> Iterator[nn.Module]:
-    """The module and what is in it, but nothing that is in a TorchScript module, each once."""
-    if module in seen:
-        return
-    seen.add(module)
-    yield module
-    children = () if isinstance(module, torch.jit.ScriptModule) else module.children()
-    for child in children:
-        yield from _outside_scripts(child, seen)
+def _outside_scripts(model: nn.Module) -> list[nn.Module]:
+    """The model and what is in it, but nothing that is in a TorchScript module, each once."""
+    found, seen = [model], {model}
+    for module in found:  # which grows
+        if not isinstance(module, torch.jit.ScriptModule):
+            new = [child for child in module.children() if child not in seen]
+            found += new
+            seen.update(new)
+    return found
 
 
-def _plan(module: nn.Module, save_output: bool) -> Change:
+def _plan(module: nn.Module, save_output: bool) -> Change | None:
     if isinstance(module, torch.jit.ScriptModule):
         return _plan_script(module, save_output)
     return _plan_module(module, save_output)
 
 
-def _no_change() -> int:
-    return 0
-
-
-def _plan_module(module: nn.Module, save_output: bool) -> Change:
+def _plan_module(module: nn.Module, save_output: bool) -> Change | None:
     counterpart = _COUNTERPARTS.get(type(module))
     name = type(module).__qualname__
     if counterpart is None:
         if isinstance(module, tuple(_COUNTERPARTS)) and not isinstance(module, _OURS):
             _log.info("torch_elu.convert left %s: a derived class", name)
-        return _no_change
+        return None
     if "forward" in vars(module):
         _log.info("torch_elu.convert left %s: its forward was replaced", name)
-        return _no_change
-    attributes: dict[str, str] = {}
-    if isinstance(module, (nn.ELU, nn.CELU)):
-        attributes["save"] = "output" if save_output and module.alpha >= 0 else "input"
+        return None
+    saves_output = save_output and isinstance(module, nn.ELU | nn.CELU) and module.alpha >= 0
 
     def change() -> int:
         # First what the new class needs: another thread may call the module at any moment.
-        vars(module).update(attributes)
+        if saves_output:
+            module.save = "output"
         module.__class__ = counterpart
         return 1
 
     return change
 
 
-def _is_part_of_script(module: torch.jit.ScriptModule) -> bool:
-    # It knows nothing of the module that holds it. That one keeps the Python objects of its
-    # submodules in a dictionary of this name.
-    def holds(owner: object, submodules: dict[str, object]) -> bool:
-        attributes = owner if isinstance(owner, dict) else getattr(owner, "__dict__", {})
-        return attributes.get("_python_modules") is submodules
-
-    return any(
-        holds(owner, submodules)
-        for submodules in gc.get_referrers(module)
-        if isinstance(submodules, dict)
-        for owner in gc.get_referrers(submodules)
-    )
-
-
-def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change:
+def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change | None:
     # PyTorch has no public way to exchange the code of a ScriptModule: this is the one that its own
     # quantization takes.
     script: Any = vars(module).get("_actual_script_module", module)
@@ -165,13 +144,7 @@ def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change:
         )
     converted, count = _C.convert_script(script._c, save_output)
     if count == 0:
-        return _no_change
-    if _is_part_of_script(module):
-        raise ValueError(
-            "torch_elu.convert expected a whole TorchScript model, but got a submodule of one, "
-            "which would keep the old code. Convert that model, or a copy of the submodule: "
-            "copy.deepcopy."
-        )
+        return None
 
     def change() -> int:
         script._reconstruct(converted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _C, _library  # noqa: F401  (loading the library registers the operators)
 
-# Called eagerly, a function goes straight into C++, which takes half the time of torch.ops.
-# TorchDynamo cannot see through that: for it the same function stands below once more, made of the
-# operators alone. It has its own way to a subclass's __torch_function__; but before PyTorch 2.15
-# graphs run no operator on a subclass (seen in 2.11), so there the graph breaks before the call.
+# Called eagerly, a function goes straight into C++, which takes half the time of torch.ops. Tracers
+# and TorchScript cannot see through that: they take the functions below, made of operators alone.
+# TorchDynamo has its own way to a subclass's __torch_function__; but before PyTorch 2.15 graphs run
+# no operator on a subclass (seen in 2.11), so there the graph breaks before the call.
 _SUBCLASSES_COMPILE = torch.__version__ >= "2.15"
 
 
@@ -60,14 +61,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     """
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
-    if is_dynamo_compiling():
-        return _elu_of_operators(input, _number(alpha), inplace, save)
-    if type(alpha) is not float:
-        if _is_traced(alpha):
-            return F.elu(input, alpha, inplace)
-        alpha = _number(alpha)
-        if isinstance(alpha, torch.SymFloat | torch.SymInt):
-            return _elu_of_operators(input, alpha, inplace, save)
+    if is_dynamo_compiling() or type(alpha) is not float:
+        return _follow_alpha((_C.elu, _traceable_elu, F.elu), input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -94,7 +89,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(selu, (input,), input, inplace=inplace)
     if is_dynamo_compiling():
-        return _selu_of_operators(input, inplace)
+        return _traceable_selu(input, inplace)
     return _C.selu(input, inplace)
 
 
@@ -124,14 +119,8 @@ def celu(
     """
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
-    if is_dynamo_compiling():
-        return _celu_of_operators(input, _number(alpha), inplace, save)
-    if type(alpha) is not float:
-        if _is_traced(alpha):
-            return F.celu(input, alpha, inplace)
-        alpha = _number(alpha)
-        if isinstance(alpha, torch.SymFloat | torch.SymInt):
-            return _celu_of_operators(input, alpha, inplace, save)
+    if is_dynamo_compiling() or type(alpha) is not float:
+        return _follow_alpha((_C.celu, _traceable_celu, F.celu), input, alpha, inplace, save)
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -178,14 +167,25 @@ def elu_plus_one(input: Tensor) -> Tensor:
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(elu_plus_one, (input,), input)
     if is_dynamo_compiling():
-        return _elu_plus_one_of_operators(input)
+        return _traceable_elu_plus_one(input)
     return _C.elu_plus_one(input)
 
 
-def _is_traced(alpha: Any) -> bool:
-    """Whether torch.jit.trace follows alpha, which as a number would be a constant of the graph."""
-    is_tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return is_tracing and isinstance(alpha, Tensor)
+def _follow_alpha(
+    functions: tuple[Callable[..., Tensor], ...],
+    input: Tensor,
+    alpha: Any,
+    inplace: bool,
+    save: str,
+) -> Tensor:
+    """Calls the function that keeps a tracer's hold on alpha, which need be no float."""
+    direct, traceable, of_pytorch = functions
+    if isinstance(alpha, Tensor) and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return of_pytorch(input, alpha, inplace)  # ours would hold alpha as a constant
+    alpha = _number(alpha)
+    if is_dynamo_compiling() or isinstance(alpha, torch.SymFloat | torch.SymInt):
+        return traceable(input, alpha, inplace, save)
+    return direct(input, alpha, inplace, _saves_output(save))
 
 
 def _number(alpha: Any) -> Any:
@@ -213,43 +213,44 @@ def _saves_output(save: str) -> bool:
     raise ValueError(f'save must be "input" or "output", but got "{save}"')
 
 
-def _elu_of_operators(
-    input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
+def _traceable(
+    input: Tensor, alpha: float, scale: float, input_scale: float, inplace: bool, save: str
 ) -> Tensor:
     save_output = _saves_output(save)
     if inplace:
-        return torch.ops.torch_elu.elu_(input, alpha)
-    return torch.ops.torch_elu.elu(input, alpha, save_output=save_output)
+        return torch.ops.torch_elu.elu_(input, alpha, scale, input_scale)
+    return torch.ops.torch_elu.elu(input, alpha, scale, input_scale, save_output=save_output)
 
 
-def _selu_of_operators(input: Tensor, inplace: bool = False) -> Tensor:
+def _traceable_elu(
+    input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
+) -> Tensor:
+    return _traceable(input, alpha, 1.0, 1.0, inplace, save)
+
+
+def _traceable_selu(input: Tensor, inplace: bool = False) -> Tensor:
     # As in selu.h: TorchScript takes no constants from outside of a function.
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    if inplace:
-        return torch.ops.torch_elu.elu_(input, alpha, scale)
-    return torch.ops.torch_elu.elu(input, alpha, scale)
+    return _traceable(input, alpha, scale, 1.0, inplace, "input")
 
 
-def _celu_of_operators(
+def _traceable_celu(
     input: Tensor, alpha: float = 1.0, inplace: bool = False, save: str = "input"
 ) -> Tensor:
-    save_output = _saves_output(save)
     # An alpha that only data will tell is not compared: 1 / alpha then fails when it runs.
     is_zero = alpha == 0 if torch.jit.is_scripting() else _is_known_to_be_zero(alpha)  # type: ignore[attr-defined]
     if is_zero:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    if inplace:
-        return torch.ops.torch_elu.elu_(input, alpha, 1.0, 1.0 / alpha)
-    return torch.ops.torch_elu.elu(input, alpha, 1.0, 1.0 / alpha, save_output=save_output)
+    return _traceable(input, alpha, 1.0, 1.0 / alpha, inplace, save)
 
 
-def _elu_plus_one_of_operators(input: Tensor) -> Tensor:
+def _traceable_elu_plus_one(input: Tensor) -> Tensor:
     return torch.ops.torch_elu.elu_plus_one(input)
 
 
 # torch.jit.script compiles what __prepare_scriptable__ returns. (It takes no keyword-only
 # arguments, nor the calls above.)
-setattr(elu, "__prepare_scriptable__", lambda: _elu_of_operators)  # noqa: B010
-setattr(selu, "__prepare_scriptable__", lambda: _selu_of_operators)  # noqa: B010
-setattr(celu, "__prepare_scriptable__", lambda: _celu_of_operators)  # noqa: B010
-setattr(elu_plus_one, "__prepare_scriptable__", lambda: _elu_plus_one_of_operators)  # noqa: B010
+setattr(elu, "__prepare_scriptable__", lambda: _traceable_elu)  # noqa: B010
+setattr(selu, "__prepare_scriptable__", lambda: _traceable_selu)  # noqa: B010
+setattr(celu, "__prepare_scriptable__", lambda: _traceable_celu)  # noqa: B010
+setattr(elu_plus_one, "__prepare_scriptable__", lambda: _traceable_elu_plus_one)  # noqa: B010

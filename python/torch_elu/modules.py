@@ -7,7 +7,24 @@ from torch import Tensor, nn
 from .functional import _saves_output, celu, elu, selu
 
 
-class ELU(nn.ELU):
+class _WithSave(nn.Module):
+    """The argument that ELU and CELU have beyond those of torch.nn."""
+
+    __constants__ = ["alpha", "inplace", "save"]  # noqa: RUF012  (as in torch.nn)
+    # Also where __init__ never ran: in a subclass that skips it, or unpickled from an nn.ELU.
+    save: str = "input"
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
+        super().__init__(alpha, inplace)
+        _saves_output(save)  # raises where it is neither
+        self.save = save
+
+    def extra_repr(self) -> str:
+        """The arguments, those with a default value left out where torch.nn does so."""
+        return super().extra_repr() + ("" if self.save == "input" else f", save={self.save!r}")
+
+
+class ELU(_WithSave, nn.ELU):
     r"""Applies :func:`torch_elu.elu` elementwise.
 
     .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
@@ -32,21 +49,9 @@ class ELU(nn.ELU):
     ELU(alpha=1.0, save='output')
     """
 
-    __constants__ = ["alpha", "inplace", "save"]  # noqa: RUF012  (as in torch.nn)
-    save: str
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
-        super().__init__(alpha, inplace)
-        _saves_output(save)  # raises where it is neither
-        self.save = save
-
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
         return elu(input, self.alpha, self.inplace, save=self.save)
-
-    def extra_repr(self) -> str:
-        """The arguments, those with a default value left out where torch.nn does so."""
-        return super().extra_repr() + _save_repr(self.save)
 
 
 class SELU(nn.SELU):
@@ -73,7 +78,7 @@ class SELU(nn.SELU):
         return selu(input, self.inplace)
 
 
-class CELU(nn.CELU):
+class CELU(_WithSave, nn.CELU):
     r"""Applies :func:`torch_elu.celu` elementwise.
 
     .. math:: \text{CELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
@@ -96,22 +101,6 @@ class CELU(nn.CELU):
     tensor([-0.4323,  2.0000])
     """
 
-    __constants__ = ["alpha", "inplace", "save"]  # noqa: RUF012  (as in torch.nn)
-    save: str
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> None:
-        super().__init__(alpha, inplace)
-        _saves_output(save)  # raises where it is neither
-        self.save = save
-
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
         return celu(input, self.alpha, self.inplace, save=self.save)
-
-    def extra_repr(self) -> str:
-        """The arguments, those with a default value left out where torch.nn does so."""
-        return super().extra_repr() + _save_repr(self.save)
-
-
-def _save_repr(save: str) -> str:
-    return "" if save == "input" else f", save={save!r}"

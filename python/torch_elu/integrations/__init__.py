@@ -1,1 +1,15 @@
-"""What tells other parts of PyTorch, when they are imported, about the operators."""
+"""What other parts of PyTorch, and onnxscript, are told of the operators once they are imported."""
+
+from . import dtensor, inductor, jagged, onnx
+from .after_import import AfterImport
+
+AfterImport(
+    {
+        "torch._inductor.lowering": inductor.register,
+        "torch._functorch.partitioners": inductor.register_with_partitioner,
+        "torch.nested._internal.ops": jagged.register,
+        "torch.distributed.tensor": dtensor.register,
+        "torch.onnx": onnx.register_for_torchscript,
+        "onnxscript.function_libs.torch_lib.registration": onnx.register_for_dynamo,
+    }
+)

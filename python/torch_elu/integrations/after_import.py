@@ -13,35 +13,36 @@ from types import ModuleType
 _log = logging.getLogger("torch_elu")
 
 
-def after_import(name: str, register: Callable[[], None]) -> None:
-    """Calls ``register`` as soon as the module ``name`` is imported: now, if it has been.
+class AfterImport(MetaPathFinder):
+    """Calls the function that stands beside the name of a module once that has been imported: now,
+    if it has been.
 
-    An error of it is logged, since whoever imports that module need not use this package.
+    It finds these modules where the finders behind it do, and adds the call to their execution. An
+    error of the call is logged: who imports the module need not use this package.
     """
 
-    def register_or_log() -> None:
+    def __init__(self, registrations: dict[str, Callable[[], None]]) -> None:
+        self.waiting = dict(registrations)
+        sys.meta_path.insert(0, self)
+        for name in registrations.keys() & sys.modules.keys():
+            self.register(name)
+
+    def register(self, name: str) -> None:
+        """Calls what waits for this module, if anything does."""
+        function = self.waiting.pop(name, None)
+        if function is None:
+            return
+        if not self.waiting and self in sys.meta_path:
+            sys.meta_path.remove(self)
         try:
-            register()
+            function()
         except Exception:
-            _log.warning("%s.%s failed", register.__module__, register.__name__, exc_info=True)
-
-    if name in sys.modules:
-        register_or_log()
-    else:
-        sys.meta_path.insert(0, _Finder(name, register_or_log))
-
-
-class _Finder(MetaPathFinder):
-    """Finds one module where the finders behind this one do, and adds a call to its execution."""
-
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self.name = name
-        self.then = then
+            _log.warning("%s.%s failed", function.__module__, function.__name__, exc_info=True)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self.name:
+        if fullname not in self.waiting:
             return None
         behind = list(dropwhile(lambda finder: finder is not self, sys.meta_path))[1:]
         finders = (finder for finder in behind if hasattr(finder, "find_spec"))
@@ -52,14 +53,11 @@ class _Finder(MetaPathFinder):
         try:
             execute = spec.loader.exec_module
 
-            def execute_and_call(module: ModuleType) -> None:
+            def execute_and_register(module: ModuleType) -> None:
                 execute(module)
-                # A loader may serve other modules, too.
-                if module.__name__ == self.name and self in sys.meta_path:
-                    sys.meta_path.remove(self)
-                    self.then()
+                self.register(module.__name__)  # a loader may serve other modules, too
 
-            setattr(spec.loader, "exec_module", execute_and_call)  # noqa: B010
+            setattr(spec.loader, "exec_module", execute_and_register)  # noqa: B010
         except AttributeError:
-            _log.warning("%s is not served: its loader takes no hook", self.name, exc_info=True)
+            _log.warning("%s is not served: its loader takes no hook", fullname, exc_info=True)
         return spec

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from .. import _library  # noqa: F401  (loading the library registers the operators)
-from .after_import import after_import
 
 
-def _register() -> None:
+def register() -> None:
+    """Once :mod:`torch.distributed.tensor` is there."""
     from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
     from torch.distributed.tensor.experimental import register_sharding
 
@@ -60,4 +60,3 @@ def _register() -> None:
     propagator.op_to_schema_info[operators.elu.out].static_kwargkey = ["out"]
 
 
-after_import("torch.distributed.tensor", _register)

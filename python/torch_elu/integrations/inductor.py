@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, exp, expm1, where
 
 from .._library import __version__
-from .after_import import after_import
 
 
 def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
@@ -109,7 +108,8 @@ _FORMULAS: dict[Any, Callable[..., Tensor]] = {
 }
 
 
-def _register() -> None:
+def register() -> None:
+    """Once Inductor is there."""
     from torch._inductor import decomposition, lowering
 
     for operator, formula in _FORMULAS.items():
@@ -119,7 +119,8 @@ def _register() -> None:
     decomposition.fast_random_decomps.cache_clear()
 
 
-def _register_with_partitioner() -> None:
+def register_with_partitioner() -> None:
+    """Once the partitioner of AOTAutograd is there."""
     from torch._functorch import partitioners
 
     # Which operators the backward may compute once more rather than keep what they take and give.
@@ -134,5 +135,3 @@ except OSError:  # not a file, as in an app that was made one file
     _source = ""
 torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
 
-after_import("torch._inductor.lowering", _register)
-after_import("torch._functorch.partitioners", _register_with_partitioner)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from .. import _library  # noqa: F401  (loading the library registers the operators)
-from .after_import import after_import
 
 
-def _register() -> None:
+def register() -> None:
+    """Once jagged tensors are there."""
     from torch.nested._internal import ops
 
     # As aten::elu_backward, whose two tensors are not its first two arguments either.
@@ -16,4 +16,3 @@ def _register() -> None:
     ops.register_jagged_func(operator, "self: jt_all, ...")(ops.activation_backward)
 
 
-after_import("torch.nested._internal.ops", _register)

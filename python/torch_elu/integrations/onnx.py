@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .. import _library  # noqa: F401  (loading the library registers the operators)
-from .after_import import after_import
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -204,14 +203,16 @@ def _op_of_onnxscript(name: str, *inputs: Any, **fields: Any) -> Any:
     return getattr(opset18, name)(*inputs, **attributes)
 
 
-def _register_for_dynamo() -> None:
+def register_for_dynamo() -> None:
+    """For ``torch.onnx.export(dynamo=True)``, once onnxscript is there."""
     from onnxscript.function_libs.torch_lib.registration import torch_op
 
     for operator, translation in onnx_translations().items():
         torch_op(operator.name(), trace_only=True)(translation)
 
 
-def _register_for_torchscript() -> None:
+def register_for_torchscript() -> None:
+    """For ``torch.onnx.export(dynamo=False)``, once :mod:`torch.onnx` is there."""
     onnx: Any = sys.modules["torch.onnx"]  # which does not tell mypy all that it exports
 
     @onnx.symbolic_helper.parse_args("v", "f", "f", "f", "none")  # type: ignore[untyped-decorator]
@@ -231,5 +232,3 @@ def _register_for_torchscript() -> None:
     onnx.register_custom_op_symbolic("torch_elu::elu_plus_one", symbolic_plus_one, opset_version=9)
 
 
-after_import("onnxscript.function_libs.torch_lib.registration", _register_for_dynamo)
-after_import("torch.onnx", _register_for_torchscript)

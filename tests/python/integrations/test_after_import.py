@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import RunPython
-from torch_elu.integrations.after_import import after_import
+from torch_elu.integrations.after_import import AfterImport
 
 LAZY = [
     "torch._dynamo",
@@ -51,7 +51,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finders: list[object
 def test_the_function_runs_once_and_after_the_module(module: str) -> None:
     answers: list[int] = []
     finders = list(sys.meta_path)
-    after_import(module, lambda: answers.append(sys.modules[module].answer))
+    AfterImport({module: lambda: answers.append(sys.modules[module].answer)})
     assert answers == []
     importlib.import_module("json")
     spec = importlib.util.find_spec(module)  # looks, but does not import
@@ -67,29 +67,37 @@ def test_the_function_runs_once_and_after_the_module(module: str) -> None:
 def test_the_function_runs_at_once_where_the_module_is(module: str) -> None:
     importlib.import_module(module)
     answers: list[int] = []
-    after_import(module, lambda: answers.append(42))
+    AfterImport({module: lambda: answers.append(42)})
     assert answers == [42]
 
 
 @pytest.mark.usefixtures("finders")
 def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
-    after_import("no_such_module", lambda: None)
+    AfterImport({"no_such_module": lambda: None})
     with pytest.raises(ModuleNotFoundError, match="No module named 'no_such_module'"):
         importlib.import_module("no_such_module")
 
 
-def test_two_functions_may_wait_for_one_module(module: str) -> None:
-    calls: list[int] = []
-    for number in range(2):
-        after_import(module, lambda number=number: calls.append(number))
-    importlib.import_module(module)
-    assert sorted(calls) == [0, 1]
+def test_one_finder_waits_for_several_modules_and_goes_after_the_last(
+    module: str, finders: list[object]
+) -> None:
+    before = list(finders)
+    finders.append(OfMany())
+    calls: list[str] = []
+    names = ["json", "of_many", module]
+    AfterImport({name: lambda name=name: calls.append(name) for name in names})
+    assert calls == ["json"]
+    for name in names[1:]:
+        assert len(finders) == len(before) + 2
+        importlib.import_module(name)
+        assert calls[-1] == name
+    assert [finder for finder in finders if not isinstance(finder, OfMany)] == before
 
 
 def test_the_finders_behind_are_asked_what_this_one_is(finders: list[object]) -> None:
     asked: list[tuple[object, ...]] = []
     finders.append(SimpleNamespace(find_spec=lambda *arguments: asked.append(arguments)))
-    after_import("no_such_package.part", lambda: None)
+    AfterImport({"no_such_package.part": lambda: None})
     arguments = "no_such_package.part", ["no such folder"], ModuleType("part")
     assert finders[0].find_spec(*arguments) is None
     assert asked == [arguments]
@@ -101,7 +109,7 @@ def test_a_folder_without_code_is_imported_as_before(
 ) -> None:
     (tmp_path / "imported_later_folder").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    after_import("imported_later_folder", lambda: None)
+    AfterImport({"imported_later_folder": lambda: None})
     importlib.import_module("imported_later_folder")
     assert caplog.text == ""
 
@@ -143,11 +151,11 @@ class OthersFinder(MetaPathFinder):
 def test_the_finders_of_other_tools_see_the_import_too(module: str, comes_first: bool) -> None:
     calls: list[str] = []
     if comes_first:
-        after_import(module, lambda: calls.append("ours"))
+        AfterImport({module: lambda: calls.append("ours")})
     sys.meta_path.insert(0, OthersFinder(module, calls))
     sys.meta_path.insert(0, SimpleNamespace(find_module=lambda *_: None))  # before find_spec was
     if not comes_first:
-        after_import(module, lambda: calls.append("ours"))
+        AfterImport({module: lambda: calls.append("ours")})
     importlib.import_module(module)
     assert sorted(calls) == sorted(["ours", module])
 
@@ -182,7 +190,7 @@ class WithoutAttributes:
 def test_a_loader_may_serve_other_modules_too(finders: list[object]) -> None:
     finders.append(OfMany())
     answers: list[int] = []
-    after_import("of_many", lambda: answers.append(sys.modules["of_many"].part.answer))
+    AfterImport({"of_many": lambda: answers.append(sys.modules["of_many"].part.answer)})
     importlib.import_module("of_many")
     assert answers == [42]
 
@@ -199,7 +207,7 @@ def without_hook(finders: list[object]) -> Iterator[str]:
 def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
     without_hook: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    after_import(without_hook, lambda: None)
+    AfterImport({without_hook: lambda: None})
     with caplog.at_level(logging.WARNING, logger="torch_elu"):
         assert importlib.import_module(without_hook).answer == 42
     assert "without_hook is not served" in caplog.text
@@ -209,7 +217,7 @@ def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
 def test_loaders_of_other_modules_are_left_alone(
     without_hook: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    after_import("another_module", lambda: None)
+    AfterImport({"another_module": lambda: None})
     with caplog.at_level(logging.WARNING, logger="torch_elu"):
         importlib.import_module(without_hook)
     assert caplog.text == ""
@@ -221,7 +229,7 @@ def test_an_error_of_the_function_is_logged_and_the_import_succeeds(
     def fail() -> None:
         raise AttributeError("renamed")
 
-    after_import(module, fail)
+    AfterImport({module: fail})
     with caplog.at_level(logging.WARNING, logger="torch_elu"):
         assert importlib.import_module(module).answer == 42
     assert "fail" in caplog.text
