@@ -6,34 +6,22 @@
 #include <string>
 #include <vector>
 
+#include "compat/torch_versions.h"
 #include "dispatch/capability.h"
 
 namespace {
 
 // The tags tell torch.compile and jagged tensors what the schema alone does not: elementwise, and
-// which overload writes into an argument. PyTorch 2.15 has tags for the latter, 2.11 does not.
-const std::vector<at::Tag> kPointwise = {at::Tag::pointwise, at::Tag::pt2_compliant_tag};
-
-template <typename Tag>
-std::vector<Tag> inplace_tags() {
-  auto tags = kPointwise;
-  if constexpr (requires { Tag::inplace; }) {
-    tags.push_back(Tag::inplace);
-  }
-  return tags;
+// which overload writes into an argument.
+std::vector<at::Tag> tags(const std::vector<at::Tag>& more = {}) {
+  std::vector<at::Tag> result = {at::Tag::pointwise, at::Tag::pt2_compliant_tag};
+  result.insert(result.end(), more.begin(), more.end());
+  return result;
 }
 
-template <typename Tag>
-std::vector<Tag> out_tags() {
-  auto tags = kPointwise;
-  if constexpr (requires { Tag::out; }) {
-    tags.push_back(Tag::out);
-  }
-  return tags;
-}
-
-const auto kInplace = inplace_tags<at::Tag>();
-const auto kOut = out_tags<at::Tag>();
+const auto kPointwise = tags();
+const auto kInplace = tags(torch_elu::compat::inplace_tags());
+const auto kOut = tags(torch_elu::compat::out_tags());
 
 }  // namespace
 
