@@ -7,13 +7,15 @@
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch_elu/convert.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
-#include <vector>
+#include <utility>
 
 #include "existing/copy_module.h"
-#include "math/selu.h"
 
 namespace torch_elu {
 namespace {
@@ -21,7 +23,7 @@ namespace {
 namespace jit = torch::jit;
 
 // What stands in place of each of PyTorch's operators, whose arguments it takes, and whether ELU
-// and CELU are to save their output. As in ops.cpp and functional.py.
+// and CELU are to save their output.
 constexpr const char* kReplacements = R"(
 def elu(self: Tensor, alpha: number, scale: number, input_scale: number, save_output: bool):
     is_enough = save_output and alpha >= 0 and scale >= 0 and input_scale >= 0
@@ -31,35 +33,27 @@ def elu_(self: Tensor, alpha: number, scale: number, input_scale: number, save_o
     return torch_elu.elu_(self, alpha, scale, input_scale)
 
 def selu(self: Tensor, save_output: bool):
-    return torch_elu.elu(self, selu_alpha, selu_scale)
+    alpha, scale = torch_elu.selu_coefficients()
+    return torch_elu.elu(self, alpha, scale)
 
 def selu_(self: Tensor, save_output: bool):
-    return torch_elu.elu_(self, selu_alpha, selu_scale)
+    alpha, scale = torch_elu.selu_coefficients()
+    return torch_elu.elu_(self, alpha, scale)
 
 def celu(self: Tensor, alpha: number, save_output: bool):
-    if alpha == 0:
-        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return torch_elu.elu(self, alpha, 1.0, 1.0 / alpha, save_output=save_output and alpha >= 0)
+    return torch_elu.elu(self, alpha, 1.0, torch_elu.celu_input_scale(alpha),
+                         save_output=save_output and alpha >= 0)
 
 def celu_(self: Tensor, alpha: number, save_output: bool):
-    if alpha == 0:
-        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return torch_elu.elu_(self, alpha, 1.0, 1.0 / alpha)
+    return torch_elu.elu_(self, alpha, 1.0, torch_elu.celu_input_scale(alpha))
 )";
 
-// The names in there that TorchScript does not know of itself.
+// The one name in there that TorchScript does not know of itself.
 struct Names : jit::Resolver {
   std::shared_ptr<jit::SugaredValue> resolveValue(const std::string& name,
-                                                  jit::GraphFunction& function,
+                                                  jit::GraphFunction& /*function*/,
                                                   const jit::SourceRange& /*range*/) override {
-    if (name == "torch_elu") {
-      return std::make_shared<jit::BuiltinModule>("torch_elu");
-    }
-    if (name == "selu_alpha" || name == "selu_scale") {
-      const double value = name == "selu_alpha" ? kSeluAlpha : kSeluScale;
-      return std::make_shared<jit::SimpleValue>(function.graph()->insertConstant(value));
-    }
-    return name == "RuntimeError" ? std::make_shared<jit::ExceptionValue>("RuntimeError") : nullptr;
+    return name == "torch_elu" ? std::make_shared<jit::BuiltinModule>("torch_elu") : nullptr;
   }
 };
 
@@ -99,13 +93,11 @@ class Converter {
     if (!holds_activation(*graph->block())) {
       return 0;
     }
-    while (auto* const call = find_call(*graph->block())) {
-      inline_call(*call);
-    }
+    inline_calls(*graph->block());
     // nn.functional's `if inplace:` is decided here, so that only what can run is counted.
     jit::ConstantPropagationImmutableTypes(graph);
     const int64_t count = replace(*graph->block());
-    jit::ConstantPropagationImmutableTypes(graph);  // CELU's 1 / alpha
+    jit::ConstantPropagationImmutableTypes(graph);  // SELU's coefficients and CELU's 1 / alpha
     return count;
   }
 
@@ -143,22 +135,24 @@ class Converter {
     return is_inlined ? &jit::toGraphFunction(*function) : nullptr;
   }
 
-  jit::Node* find_call(jit::Block& block) {
-    for (auto* const node : block.nodes()) {
-      if (find_callee(*node) != nullptr) {
-        return node;
+  // In one pass: what a call becomes is looked through next, for calls of its own.
+  void inline_calls(jit::Block& block) {
+    for (auto node = block.nodes().begin(); node != block.nodes().end();) {
+      if (auto* const callee = find_callee(**node)) {
+        auto before = node;
+        --before;
+        inline_call(**node, *callee);
+        node = ++before;
+        continue;
       }
       for (auto* const inner : node->blocks()) {
-        if (auto* const call = find_call(*inner)) {
-          return call;
-        }
+        inline_calls(*inner);
       }
+      ++node;
     }
-    return nullptr;
   }
 
-  void inline_call(jit::Node& call) {
-    auto* const callee = find_callee(call);
+  static void inline_call(jit::Node& call, jit::GraphFunction& callee) {
     if (call.kind() == c10::prim::CallFunction) {
       auto* const constant = call.input(0);
       call.removeInput(0);
@@ -167,7 +161,7 @@ class Converter {
       }
     }
     // As it was written: by default its graph comes as optimised for what autocast is set to now.
-    jit::inlineCallTo(&call, callee, callee->graph().get());
+    jit::inlineCallTo(&call, &callee, callee.graph().get());
   }
 
   int64_t replace(jit::Block& block) {
@@ -178,7 +172,12 @@ class Converter {
         count += replace(*inner);
       }
       if (node->hasAttribute(c10::attr::Subgraph)) {  // of a fork, for example
-        count += convert(node->g(c10::attr::Subgraph));
+        // The copy of a graph shares it with the original.
+        const auto subgraph = node->g(c10::attr::Subgraph)->copy();
+        if (const int64_t replaced = convert(subgraph); replaced > 0) {
+          node->g_(c10::attr::Subgraph, subgraph);
+          count += replaced;
+        }
       }
       if (auto* const replacement = find_replacement(*node)) {
         {
@@ -197,27 +196,30 @@ class Converter {
   bool save_output_;
 };
 
-// The methods of the module and of its submodules, and what else their classes hold.
-bool holds_activation(const jit::Module& module) {
-  Converter converter({}, false);
+// Whether `convert` will replace anything. What holds an activation is tried out on a copy of its
+// code, since in dead code there is none to replace, and a class once made could not be taken back.
+bool holds_live_activation(const jit::Module& module) {
+  std::unordered_set<jit::Function*> functions;
   for (const auto& submodule : module.modules()) {
     const auto type = submodule.type();
-    for (const auto& functions :
+    for (const auto& some :
          {type->methods(), type->getForwardHooks(), type->getForwardPreHooks()}) {
-      for (auto* const function : functions) {
-        if (converter.holds_activation(*function)) {
-          return true;
-        }
-      }
+      functions.insert(some.begin(), some.end());
     }
   }
-  return false;
+  Converter converter(functions, /*save_output=*/false);
+  return std::any_of(functions.begin(), functions.end(), [&](jit::Function* function) {
+    return converter.holds_activation(*function) &&
+           converter.convert(jit::toGraphFunction(*function).graph()->copy()) > 0;
+  });
 }
 
 }  // namespace
 
-int64_t convert(jit::Module& module, bool save_output) {
-  if (!holds_activation(module)) {
+inline namespace v1 {
+
+int64_t convert(jit::Module& module, const ConvertOptions& options) {
+  if (!holds_live_activation(module)) {
     return 0;
   }
   const ModuleCopy copy = copy_module(module);
@@ -225,19 +227,18 @@ int64_t convert(jit::Module& module, bool save_output) {
   for (const auto& type : copy.classes) {
     functions.insert(type.functions.begin(), type.functions.end());
   }
-  Converter converter(std::move(functions), save_output);
+  Converter converter(std::move(functions), options.save_output());
   int64_t count = 0;
   for (const auto& type : copy.classes) {
     for (auto* const function : type.functions) {
       count += type.instances * converter.convert(jit::toGraphFunction(*function).graph());
     }
   }
-  if (count > 0) {
-    // Only the object is exchanged: what else the handle holds (a loaded file's memory, the inputs
-    // of a trace) belongs to the new one too.
-    static_cast<jit::Object&>(module) = jit::Object(copy.object);
-  }
+  // Only the object is exchanged: what else the handle holds (a loaded file's memory, the inputs of
+  // a trace) belongs to the new one too.
+  static_cast<jit::Object&>(module) = jit::Object(copy.object);
   return count;
 }
 
+}  // namespace v1
 }  // namespace torch_elu

@@ -120,7 +120,7 @@ TEST(Convert, SaveOutputIsPassedOnWhereAlphaAllowsIt) {
   const auto x = torch::linspace(-3, 3, 7).requires_grad_();
   const auto saves_output = [&](const std::string& body) {
     auto model = model_of(body);
-    torch_elu::convert(model, /*save_output=*/true);
+    torch_elu::convert(model, torch_elu::ConvertOptions().save_output(true));
     auto y = run(model, x);
     // Written to after the forward, a saved output refuses the backward.
     const auto loss = y.sum();
@@ -148,14 +148,19 @@ TEST(Convert, CeluOfAlphaZeroIsRefusedWhenItRuns) {
   EXPECT_ANY_THROW(run(model, make_input()));
 }
 
-TEST(Convert, AModelWithNothingToReplaceStaysTheSameObject) {
+TEST(Convert, AModelWithNothingToReplaceStaysTheSameObjectAndLeavesNothingBehind) {
   for (const auto* const body :
        {"  return torch.relu(x)\n", "  if False:\n    x = torch.elu(x)\n  return x\n",
         "  if 1 > 2:\n    x = torch.elu(x)\n  return x\n"}) {
     auto model = model_of(body);
     const auto object = model._ivalue();
+    const auto unit = object->compilation_unit();
+    const auto functions = unit->get_functions().size();
+    const auto code = model.get_method("forward").graph()->toString();
     EXPECT_EQ(torch_elu::convert(model), 0);
     EXPECT_EQ(model._ivalue(), object);
+    EXPECT_EQ(unit->get_functions().size(), functions);
+    EXPECT_EQ(model.get_method("forward").graph()->toString(), code);
   }
 }
 

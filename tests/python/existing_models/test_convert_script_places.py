@@ -123,6 +123,15 @@ def test_activations_are_found_wherever_they_stand_and_counted(
             torch.testing.assert_close(converted(x, *arguments), expected)
 
 
+def test_another_handle_keeps_the_forks_it_had() -> None:
+    scripted = torch.jit.script(Forks())
+    other = torch.jit._recursive.wrap_cpp_module(scripted._c)
+    before = operators(other)
+    torch_elu.convert(scripted)
+    assert operators(other) == before
+    assert set(before) == {"aten::elu", "aten::selu", "aten::celu"}
+
+
 def test_methods_attributes_and_properties_go_on() -> None:
     scripted = torch.jit.script(Methods())
     scripted(torch.ones(2))
