@@ -73,8 +73,8 @@ PyObject* elu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count
   const bool inplace = to_bool(arguments[2]);
   const bool save_output = to_bool(arguments[3]);
   return without_gil([&] {
-    return inplace ? torch_elu::elu_(input, alpha)
-                   : torch_elu::elu(input, alpha, 1.0, 1.0, save_output);
+    using Options = torch_elu::ELUFuncOptions;
+    return torch_elu::elu(input, Options().alpha(alpha).inplace(inplace).save_output(save_output));
   });
   END_HANDLE_TH_ERRORS
 }
@@ -84,7 +84,8 @@ PyObject* selu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t coun
   check_count(count, 2, "selu");
   at::Tensor input = to_tensor(arguments[0], "selu");
   const bool inplace = to_bool(arguments[1]);
-  return without_gil([&] { return inplace ? torch_elu::selu_(input) : torch_elu::selu(input); });
+  return without_gil(
+      [&] { return torch_elu::selu(input, torch_elu::SELUFuncOptions().inplace(inplace)); });
   END_HANDLE_TH_ERRORS
 }
 
@@ -96,7 +97,8 @@ PyObject* celu(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t coun
   const bool inplace = to_bool(arguments[2]);
   const bool save_output = to_bool(arguments[3]);
   return without_gil([&] {
-    return inplace ? torch_elu::celu_(input, alpha) : torch_elu::celu(input, alpha, save_output);
+    using Options = torch_elu::CELUFuncOptions;
+    return torch_elu::celu(input, Options().alpha(alpha).inplace(inplace).save_output(save_output));
   });
   END_HANDLE_TH_ERRORS
 }
@@ -120,28 +122,24 @@ PyMethodDef method(const char* name, FastFunction function) {
 // The converted model, and how many activations were replaced. torch_python holds the type of
 // torch._C.ScriptModule.
 std::pair<torch::jit::Module, int64_t> convert_script(torch::jit::Module module, bool save_output) {
-  const int64_t count = torch_elu::convert(module, save_output);
+  const int64_t count =
+      torch_elu::convert(module, torch_elu::ConvertOptions().save_output(save_output));
   return {std::move(module), count};
 }
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__C() {  // NOLINT(bugprone-reserved-identifier): the name is CPython's
+PYBIND11_MODULE(_C, module) {  // NOLINT(bugprone-reserved-identifier): the name is CPython's
   static PyMethodDef methods[] = {method("elu", &elu),
                                   method("selu", &selu),
                                   method("celu", &celu),
                                   method("elu_plus_one", &elu_plus_one),
                                   {nullptr, nullptr, 0, nullptr}};
-  static PyModuleDef module = {
-      PyModuleDef_HEAD_INIT, "_C", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
-  auto* const object = PyModule_Create(&module);
-  if (object == nullptr) {
-    return nullptr;
+  if (PyModule_AddFunctions(module.ptr(), methods) != 0) {
+    throw pybind11::error_already_set();
   }
-  auto python = pybind11::reinterpret_borrow<pybind11::module_>(object);
   // An extension of somebody else's may have a class for it, too.
-  pybind11::class_<torch_elu::OverrideAten>(python, "OverrideAten", pybind11::module_local())
+  pybind11::class_<torch_elu::OverrideAten>(module, "OverrideAten", pybind11::module_local())
       .def(pybind11::init<>());
-  python.def("convert_script", &convert_script);
-  return object;
+  module.def("convert_script", &convert_script);
 }

@@ -153,6 +153,23 @@ def test_a_read_only_installation_works_and_is_left_as_it_is(
     assert sorted(package.rglob("*")) == before
 
 
+# Under another name the file is initialised once more, and its class is registered already.
+INITIALISED_TWICE = """
+import importlib.util, torch_elu
+spec = importlib.util.spec_from_file_location("again._C", torch_elu._C.__file__)
+try:
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+except ImportError as error:
+    assert "already registered" in f"{error} {error.__cause__}", error
+else:
+    raise SystemExit("no error")
+"""
+
+
+def test_an_error_while_the_bindings_are_initialised_is_an_exception(run_python: RunPython) -> None:
+    run_python("-c", INITIALISED_TWICE)
+
+
 def test_works_without_numpy(run_python: RunPython) -> None:
     run_python(
         "-W",
