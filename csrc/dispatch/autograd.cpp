@@ -24,8 +24,17 @@ namespace {
 using torch::autograd::compute_requires_grad;
 using torch::autograd::variable_list;
 
-// alpha, scale, input_scale, is_result
-using EluConstants = std::tuple<at::Scalar, at::Scalar, at::Scalar, bool>;
+struct EluAttributes {
+  at::Scalar alpha, scale, input_scale;
+  bool is_result;
+  static constexpr auto members =
+      std::tuple(&EluAttributes::alpha, &EluAttributes::scale, &EluAttributes::input_scale,
+                 &EluAttributes::is_result);
+};
+
+struct NoAttributes {
+  static constexpr auto members = std::tuple();
+};
 
 void check_may_save_output(const at::Scalar& alpha, const at::Scalar& scale,
                            const at::Scalar& input_scale, const char* name) {
@@ -40,11 +49,11 @@ void check_may_save_output(const at::Scalar& alpha, const at::Scalar& scale,
 struct EluDerivative {
   static constexpr const char* name = "EluBackward";
   static constexpr size_t inputs = 1, saved = 1;
-  using Constants = EluConstants;
+  using Attributes = EluAttributes;
 
   static variable_list of(const at::Tensor& grad_output, const std::array<at::Tensor, 1>& saved,
-                          const Constants& constants, const std::array<bool, 1>& /*needed*/) {
-    const auto& [alpha, scale, input_scale, is_result] = constants;
+                          const Attributes& attributes, const std::array<bool, 1>& /*needed*/) {
+    const auto& [alpha, scale, input_scale, is_result] = attributes;
     return {torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result, saved[0])};
   }
 };
@@ -53,12 +62,12 @@ struct EluDerivative {
 struct EluBackwardDerivative {
   static constexpr const char* name = "EluBackwardBackward";
   static constexpr size_t inputs = 2, saved = 2;
-  using Constants = EluConstants;
+  using Attributes = EluAttributes;
 
   static variable_list of(const at::Tensor& grad, const std::array<at::Tensor, 2>& saved,
-                          const Constants& constants, const std::array<bool, 2>& needed) {
+                          const Attributes& attributes, const std::array<bool, 2>& needed) {
     const auto& [grad_output, self_or_result] = saved;
-    const auto& [alpha, scale, input_scale, is_result] = constants;
+    const auto& [alpha, scale, input_scale, is_result] = attributes;
     at::Tensor grad_of_grad_output;
     if (needed[0]) {
       grad_of_grad_output =
@@ -85,10 +94,10 @@ struct EluBackwardDerivative {
 struct EluPlusOneDerivative {
   static constexpr const char* name = "EluPlusOneBackward";
   static constexpr size_t inputs = 1, saved = 1;
-  using Constants = std::tuple<>;
+  using Attributes = NoAttributes;
 
   static variable_list of(const at::Tensor& grad_output, const std::array<at::Tensor, 1>& saved,
-                          const Constants& /*constants*/, const std::array<bool, 1>& /*needed*/) {
+                          const Attributes& /*attributes*/, const std::array<bool, 1>& /*needed*/) {
     return {torch_elu::elu_plus_one_backward(grad_output, saved[0])};
   }
 };
@@ -97,10 +106,10 @@ struct EluPlusOneDerivative {
 struct EluPlusOneBackwardDerivative {
   static constexpr const char* name = "EluPlusOneBackwardBackward";
   static constexpr size_t inputs = 2, saved = 2;
-  using Constants = std::tuple<>;
+  using Attributes = NoAttributes;
 
   static variable_list of(const at::Tensor& grad, const std::array<at::Tensor, 2>& saved,
-                          const Constants& /*constants*/, const std::array<bool, 2>& needed) {
+                          const Attributes& /*attributes*/, const std::array<bool, 2>& needed) {
     const auto& [grad_output, result] = saved;
     at::Tensor grad_of_grad_output;
     if (needed[0]) {
@@ -124,33 +133,37 @@ at::Tensor elu_tangent(const at::Tensor& self, const at::Scalar& alpha, const at
 
 at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                         const at::Scalar& input_scale, bool save_output) {
-  const auto run = [&] {
+  const auto call = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return torch_elu::elu(self, alpha, scale, input_scale, save_output);
+    return torch_elu::elu(self, ELUFuncOptions()
+                                    .alpha(alpha)
+                                    .scale(scale)
+                                    .input_scale(input_scale)
+                                    .save_output(save_output));
   };
   if (!is_differentiated(self)) {
-    return run();
+    return call();
   }
   if (!save_output || !compute_requires_grad(self)) {
     return record_and_save_inputs<EluDerivative>({alpha, scale, input_scale, /*is_result=*/false},
-                                                 run, self);
+                                                 call, self);
   }
   check_may_save_output(alpha, scale, input_scale, "elu");
   const auto tangent = [&](const at::Tensor& /*result*/) {
     return elu_tangent(self, alpha, scale, input_scale);
   };
-  return record_and_save_result<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run,
-                                               tangent, self);
+  return record_and_save_result<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true},
+                                               call, tangent, self);
 }
 
 at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                                  const at::Scalar& input_scale) {
-  const auto run = [&]() -> at::Tensor& {
+  const auto call = [&]() -> at::Tensor& {
     at::AutoDispatchBelowAutograd below_autograd;
     return torch_elu::elu_(self, alpha, scale, input_scale);
   };
   if (!is_differentiated(self)) {
-    return run();
+    return call();
   }
   if (compute_requires_grad(self)) {
     torch::autograd::check_inplace(self, /*requires_grad=*/true);
@@ -159,7 +172,7 @@ at::Tensor& elu_inplace_autograd(at::Tensor& self, const at::Scalar& alpha, cons
   const auto tangent = [&](const at::Tensor& original) {
     return elu_tangent(original, alpha, scale, input_scale);
   };
-  record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, run, tangent,
+  record_in_place<EluDerivative>({alpha, scale, input_scale, /*is_result=*/true}, call, tangent,
                                  self);
   return self;
 }
@@ -181,41 +194,41 @@ at::Tensor& elu_out_autograd(const at::Tensor& self, const at::Scalar& alpha,
 at::Tensor elu_backward_autograd(const at::Tensor& grad_output, const at::Scalar& alpha,
                                  const at::Scalar& scale, const at::Scalar& input_scale,
                                  bool is_result, const at::Tensor& self_or_result) {
-  const auto run = [&] {
+  const auto call = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_backward(grad_output, alpha, scale, input_scale, is_result,
                                    self_or_result);
   };
   if (!is_differentiated(grad_output, self_or_result)) {
-    return run();
+    return call();
   }
-  return record_and_save_inputs<EluBackwardDerivative>({alpha, scale, input_scale, is_result}, run,
+  return record_and_save_inputs<EluBackwardDerivative>({alpha, scale, input_scale, is_result}, call,
                                                        grad_output, self_or_result);
 }
 
 at::Tensor elu_plus_one_autograd(const at::Tensor& self) {
-  const auto run = [&] {
+  const auto call = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one(self);
   };
   if (!is_differentiated(self)) {
-    return run();
+    return call();
   }
   const auto tangent = [&](const at::Tensor& result) {
     return push_forward<EluPlusOneDerivative>({}, {result}, self);
   };
-  return record_and_save_result<EluPlusOneDerivative>({}, run, tangent, self);
+  return record_and_save_result<EluPlusOneDerivative>({}, call, tangent, self);
 }
 
 at::Tensor elu_plus_one_backward_autograd(const at::Tensor& grad_output, const at::Tensor& result) {
-  const auto run = [&] {
+  const auto call = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return torch_elu::elu_plus_one_backward(grad_output, result);
   };
   if (!is_differentiated(grad_output, result)) {
-    return run();
+    return call();
   }
-  return record_and_save_inputs<EluPlusOneBackwardDerivative>({}, run, grad_output, result);
+  return record_and_save_inputs<EluPlusOneBackwardDerivative>({}, call, grad_output, result);
 }
 
 // A tensor that was written to must not serve a backward that saved it earlier: its version counter

@@ -1,6 +1,7 @@
-// The CUDA kernels' wiring: which elements, on which device and stream. The kernels are in
-// kernels.cu.
+// The operators on CUDA: which elements, by which kernel, on which device and stream. The kernels
+// are in kernels.cu.
 
+#include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/EmptyTensor.h>
@@ -8,6 +9,10 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
 
 #include "dispatch/cuda_strided.h"
 #include "dispatch/operands.h"
@@ -19,20 +24,95 @@ namespace {
 
 using cuda::Dense;
 
-template <typename Run>
-void with_type_of(at::ScalarType dtype, const char* name, const Run& run) {
-  switch (dtype) {
+// A call whose elements' type T is not known yet.
+struct Forward {
+  const char* name;
+  at::Tensor& out;  // allocated where it is undefined
+  const at::Tensor& self;
+  const at::Scalar &alpha, &scale, &input_scale;
+  bool is_plus_one = false;
+
+  template <typename T>
+  void operator()() const;
+};
+
+// Of operands of one shape, dtype and device.
+struct Backward {
+  const char* name;
+  const at::Tensor &grad_output, &saved;
+  const at::Scalar &alpha, &scale, &input_scale;
+  bool is_result;
+  bool is_plus_one = false;
+  at::Tensor grad_input = {};  // the result
+
+  template <typename T>
+  void operator()();
+};
+
+template <typename Call>
+void with_type_of(const at::Tensor& tensor, Call&& call) {
+  switch (tensor.scalar_type()) {
     case at::kDouble:
-      return run.template operator()<double>();
+      return call.template operator()<double>();
     case at::kFloat:
-      return run.template operator()<float>();
+      return call.template operator()<float>();
     case at::kHalf:
-      return run.template operator()<__half>();
+      return call.template operator()<__half>();
     case at::kBFloat16:
-      return run.template operator()<__nv_bfloat16>();
+      return call.template operator()<__nv_bfloat16>();
     default:
-      check_dtype(dtype, name);
+      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(tensor.scalar_type(), call.name));
   }
+}
+
+at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                    const at::Scalar& input_scale, bool /*save_output*/) {
+  at::Tensor out;
+  with_type_of(self, Forward{"elu", out, self, alpha, scale, input_scale});
+  return out;
+}
+
+at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                         const at::Scalar& input_scale, at::Tensor& out) {
+  check_defined(self, "elu.out");
+  check_defined(out, "elu.out");
+  check_one_device(self, "self", out, "out", "elu.out");
+  with_type_of(self, Forward{"elu.out", out, self, alpha, scale, input_scale});
+  return out;
+}
+
+at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                             const at::Scalar& input_scale) {
+  with_type_of(self, Forward{"elu_", self, self, alpha, scale, input_scale});
+  return self;
+}
+
+at::Tensor elu_plus_one_cuda(const at::Tensor& self) {
+  at::Tensor out;
+  with_type_of(self, Forward{"elu_plus_one", out, self, 1, 1, 1, /*is_plus_one=*/true});
+  return out;
+}
+
+at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
+                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+                             const at::Tensor& self_or_result) {
+  constexpr const char* name = "elu_backward";
+  check_backward_operands(grad_output, self_or_result, name, "self_or_result");
+  check_result_is_enough(is_result, alpha, scale, input_scale);
+  const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, self_or_result, name);
+  Backward call{name, *expanded_grad_output, *saved, alpha, scale, input_scale, is_result};
+  with_type_of(*saved, call);
+  return call.grad_input;
+}
+
+at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
+  constexpr const char* name = "elu_plus_one_backward";
+  check_backward_operands(grad_output, result, name, "result");
+  const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, result, name);
+  const at::Scalar one = 1;
+  Backward call{name, *expanded_grad_output, *saved, one, one, one, true, /*is_plus_one=*/true};
+  with_type_of(*saved, call);
+  return call.grad_input;
 }
 
 // As PyTorch's own kernels do, a contiguous result is allocated without a way through the
@@ -85,140 +165,58 @@ void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
   }
 }
 
-// Calls `start` with operands and stream, once or for each part of them. Without `out`, or with
-// `self` in its place, a run of memory needs no iterator, which takes time to build.
-template <typename T, typename Start>
-void run_forward(at::Tensor& out, const at::Tensor& self, const Start& start) {
+template <typename T>
+void Forward::operator()() const {
+  const auto coefficients =
+      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
   const c10::cuda::CUDAGuard guard(self.device());
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const auto launch = [&](const auto& operands) { C10_CUDA_CHECK(start(operands, stream)); };
+  const auto launch = [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
+    using Kernels = cuda::Kernels<T, Layout>;
+    C10_CUDA_CHECK(is_plus_one ? Kernels::plus_one(operands, coefficients, stream)
+                               : Kernels::forward(operands, coefficients, stream));
+  };
   const bool is_new = !out.defined();
   if (is_new) {
     out = empty_output_cuda(self);
   }
+  // One run of memory needs no iterator, which takes time to build.
   if ((is_new || out.is_same(self)) && is_one_run(out, self)) {
     if (self.numel() > 0) {
       launch(dense_operands<T, 1>(out.mutable_data_ptr(), {self.const_data_ptr()}, self.numel()));
     }
     return;
   }
-  auto iter = at::TensorIterator::unary_op(out, self);
-  launch_all<T, 1>(iter, launch);
+  launch_all<T, 1>(at::TensorIterator::unary_op(out, self), launch);
 }
 
-void run_elu(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
-             const at::Scalar& scale, const at::Scalar& input_scale, const char* name) {
-  with_type_of(self.scalar_type(), name, [&]<typename T>() {
-    const auto k = convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
-    run_forward<T>(out, self,
-                   [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands,
-                                                                 cudaStream_t stream) {
-                     return cuda::Kernels<T, Layout>::forward(operands, k, stream);
-                   });
-  });
-}
-
-at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                    const at::Scalar& input_scale, bool /*save_output*/) {
-  at::Tensor out;
-  run_elu(out, self, alpha, scale, input_scale, "elu");
-  return out;
-}
-
-at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                         const at::Scalar& input_scale, at::Tensor& out) {
-  check_defined(self, "elu.out");
-  check_defined(out, "elu.out");
-  check_one_device(self, "self", out, "out", "elu.out");
-  run_elu(out, self, alpha, scale, input_scale, "elu.out");
-  return out;
-}
-
-at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                             const at::Scalar& input_scale) {
-  run_elu(self, self, alpha, scale, input_scale, "elu_");
-  return self;
-}
-
-at::Tensor elu_plus_one_cuda(const at::Tensor& self) {
-  at::Tensor out;
-  with_type_of(self.scalar_type(), "elu_plus_one", [&]<typename T>() {
-    run_forward<T>(out, self,
-                   [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands,
-                                                                 cudaStream_t stream) {
-                     return cuda::Kernels<T, Layout>::plus_one(
-                         operands, unit_coefficients<cuda::element_t<T>>(), stream);
-                   });
-  });
-  return out;
-}
-
-// Of operands of one shape, dtype and device.
-template <typename T, typename Start>
-at::Tensor run_backward(const at::Tensor& grad_output, const at::Tensor& saved,
-                        const Start& start) {
+template <typename T>
+void Backward::operator()() {
+  const auto coefficients =
+      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
   const c10::cuda::CUDAGuard guard(saved.device());
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const auto launch = [&](const auto& operands) { C10_CUDA_CHECK(start(operands, stream)); };
-  at::Tensor grad_input = empty_output_cuda(saved);
+  const auto launch = [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
+    using Kernels = cuda::Kernels<T, Layout>;
+    C10_CUDA_CHECK(is_plus_one ? Kernels::plus_one_backward(operands, stream)
+                   : is_result ? Kernels::backward_from_result(operands, coefficients, stream)
+                               : Kernels::backward_from_input(operands, coefficients, stream));
+  };
+  grad_input = empty_output_cuda(saved);
   if (is_one_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
     if (grad_input.numel() > 0) {
       launch(dense_operands<T, 2>(grad_input.mutable_data_ptr(),
                                   {grad_output.const_data_ptr(), saved.const_data_ptr()},
                                   grad_input.numel()));
     }
-    return grad_input;
+    return;
   }
-  auto iter = at::TensorIteratorConfig()
-                  .add_output(grad_input)
-                  .add_const_input(grad_output)
-                  .add_const_input(saved)
-                  .build();
-  launch_all<T, 2>(iter, launch);
-  return grad_input;
-}
-
-at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& alpha,
-                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
-                             const at::Tensor& self_or_result) {
-  check_backward_operands(grad_output, self_or_result, "elu_backward", "self_or_result");
-  check_result_is_enough(is_result, alpha, scale, input_scale);
-  return with_one_shape(
-      grad_output, self_or_result, "elu_backward",
-      [&](const at::Tensor& grad_output, const at::Tensor& self_or_result) {
-        at::Tensor grad_input;
-        with_type_of(self_or_result.scalar_type(), "elu_backward", [&]<typename T>() {
-          const auto k =
-              convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, "elu_backward");
-          grad_input = run_backward<T>(
-              grad_output, self_or_result,
-              [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands,
-                                                            cudaStream_t stream) {
-                using Kernels = cuda::Kernels<T, Layout>;
-                return is_result ? Kernels::backward_from_result(operands, k, stream)
-                                 : Kernels::backward_from_input(operands, k, stream);
-              });
-        });
-        return grad_input;
-      });
-}
-
-at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::Tensor& result) {
-  check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
-  return with_one_shape(
-      grad_output, result, "elu_plus_one_backward",
-      [](const at::Tensor& grad_output, const at::Tensor& result) {
-        at::Tensor grad_input;
-        with_type_of(result.scalar_type(), "elu_plus_one_backward", [&]<typename T>() {
-          grad_input = run_backward<T>(grad_output, result,
-                                       []<template <typename, int> typename Layout>(
-                                           const Layout<T, 2>& operands, cudaStream_t stream) {
-                                         return cuda::Kernels<T, Layout>::plus_one_backward(
-                                             operands, stream);
-                                       });
-        });
-        return grad_input;
-      });
+  launch_all<T, 2>(at::TensorIteratorConfig()
+                       .add_output(grad_input)
+                       .add_const_input(grad_output)
+                       .add_const_input(saved)
+                       .build(),
+                   launch);
 }
 
 }  // namespace

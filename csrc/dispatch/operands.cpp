@@ -4,7 +4,8 @@
 #include <ATen/ops/empty_strided.h>
 #include <c10/core/SymIntArrayRef.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <utility>
 
 namespace torch_elu {
 namespace {
@@ -68,6 +69,22 @@ at::Tensor empty_output(const at::Tensor& self) {
   }
   return at::empty_strided_symint(
       self.sym_sizes(), dense_strides(self.sym_sizes(), self.sym_strides()), self.options());
+}
+
+void throw_overflow(const char* name, double alpha, double scale, double input_scale) {
+  const char* const reason =
+      " cannot be converted to type float, in which this tensor is computed, without overflow. Use "
+      "a float64 tensor or ";
+  // CELU's caller gave an alpha and knows of no other coefficient.
+  if (scale == 1 && input_scale == 1 / alpha) {
+    const bool is_large = !fits<float>(alpha);
+    TORCH_CHECK(false, "torch_elu::celu(alpha=", alpha, "): ", is_large ? "alpha" : "1 / alpha",
+                reason, is_large ? "a smaller value." : "an alpha farther from 0.");
+  }
+  const auto [argument, value] = !fits<float>(alpha)   ? std::pair("alpha", alpha)
+                                 : !fits<float>(scale) ? std::pair("scale", scale)
+                                                       : std::pair("input_scale", input_scale);
+  TORCH_CHECK(false, "torch_elu::", name, ": ", argument, "=", value, reason, "a smaller value.");
 }
 
 }  // namespace torch_elu

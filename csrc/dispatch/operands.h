@@ -2,9 +2,11 @@
 
 // What every kernel, whatever its device, does first with its operands.
 
-#include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
+#include <c10/core/ScalarType.h>
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 
 #include <cmath>
 #include <limits>
@@ -17,11 +19,12 @@ namespace torch_elu {
 /// The result's tensor: shape, dtype, device of `self`, and the strides that at::elu gives.
 at::Tensor empty_output(const at::Tensor& self);
 
-// Dense tensors of the same sizes and strides are one run of memory each, whatever the order of
-// their dimensions.
+/// Whether the elements of both are one run of memory each, in the same order: dense tensors of the
+/// same sizes and strides are, whatever the order of their dimensions.
 inline bool is_one_run(const at::Tensor& a, const at::Tensor& b) {
-  return (a.is_contiguous() && b.is_contiguous()) ||
-         (a.is_non_overlapping_and_dense() && a.strides() == b.strides());
+  return a.sizes() == b.sizes() &&
+         ((a.is_contiguous() && b.is_contiguous()) ||
+          (a.is_non_overlapping_and_dense() && a.strides() == b.strides()));
 }
 
 inline bool is_supported(at::ScalarType dtype) {
@@ -94,14 +97,6 @@ inline void check_result_is_enough(bool is_result, const at::Scalar& alpha, cons
               ". Pass the input, with is_result=False, instead.");
 }
 
-/// `run` of the operands of the backward `name`, expanded to one shape where theirs differ.
-template <typename Run>
-at::Tensor with_one_shape(const at::Tensor& grad_output, const at::Tensor& saved, const char* name,
-                          const Run& run) {
-  const auto [expanded_grad_output, expanded] = at::expand_outplace(grad_output, saved, name);
-  return run(*expanded_grad_output, *expanded);
-}
-
 /// Whether a coefficient can be converted to the type in which a tensor is computed.
 template <typename number_t>
 bool fits(double coefficient) {
@@ -116,25 +111,29 @@ const Coefficients<T>& unit_coefficients() {
   return unit;
 }
 
+/// Of the coefficients of the operator `name` one overflows float.
+[[noreturn]] void throw_overflow(const char* name, double alpha, double scale, double input_scale);
+
 /// The coefficients of the operator `name` for elements of type T: float, double, Float16 or
 /// BFloat16.
 template <typename T>
 Coefficients<T> convert_coefficients(const at::Scalar& alpha, const at::Scalar& scale,
                                      const at::Scalar& input_scale, const char* name) {
-  using number_t = opmath_t<T>;
-  const auto convert = [name](const at::Scalar& scalar, const char* argument) {
+  // One NaN for all: the payload of another would have to be kept from rounding.
+  const auto to_double = [](const at::Scalar& scalar) {
     const double value = scalar.toDouble();
-    // One NaN for all: the payload of another would have to be kept from rounding.
-    if (std::isnan(value)) return std::numeric_limits<double>::quiet_NaN();
-    TORCH_CHECK(fits<number_t>(value), "torch_elu::", name, ": ", argument, "=", value,
-                " cannot be converted to type float, in which this tensor is computed, without "
-                "overflow. Use a float64 tensor or a smaller value.");
-    return value;
+    return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
   };
-  const double a = convert(alpha, "alpha"), s = convert(scale, "scale"),
-               i = convert(input_scale, "input_scale");
+  const double a = to_double(alpha), s = to_double(scale), i = to_double(input_scale);
   // A plain ELU, and so a small layer, need not wait for them to be computed.
-  return a == 1 && s == 1 && i == 1 ? unit_coefficients<T>() : Coefficients<T>(a, s, i);
+  if (a == 1 && s == 1 && i == 1) {
+    return unit_coefficients<T>();
+  }
+  using number_t = opmath_t<T>;
+  if (!(fits<number_t>(a) && fits<number_t>(s) && fits<number_t>(i))) {
+    throw_overflow(name, a, s, i);
+  }
+  return Coefficients<T>(a, s, i);
 }
 
 }  // namespace torch_elu

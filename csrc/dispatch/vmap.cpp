@@ -7,6 +7,7 @@
 #include <torch_elu/functional.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace torch_elu {
 namespace {
@@ -36,7 +37,11 @@ at::Tensor elu_batched(const at::Tensor& self, const at::Scalar& alpha, const at
                        const at::Scalar& input_scale, bool save_output) {
   c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
   const auto* batched = maybeGetBatchedImpl(self);
-  return makeBatched(torch_elu::elu(batched->value(), alpha, scale, input_scale, save_output),
+  return makeBatched(torch_elu::elu(batched->value(), ELUFuncOptions()
+                                                          .alpha(alpha)
+                                                          .scale(scale)
+                                                          .input_scale(input_scale)
+                                                          .save_output(save_output)),
                      batched->bdim(), batched->level());
 }
 

@@ -86,50 +86,42 @@ struct InStep {
 template <typename Lanes>
 struct InStep<Lanes, 1> : Lanes {};
 
-// As many whole vectors from `done` on as there are; returns the number of elements done then.
-template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
-TORCH_ELU_INLINE std::ptrdiff_t map_vectors(const Function& function, T* out, std::ptrdiff_t done,
-                                            std::ptrdiff_t n, const Inputs*... inputs) {
-#if !defined(__clang__)
-#pragma GCC ivdep  // the output is the input exactly, or apart from it
-#endif
-  for (; done + Lanes::count <= n; done += Lanes::count) {
-    const auto result = function(Lanes::load(inputs + done)...);
-    if constexpr (streaming) {
-      Lanes::stream(out + done, result);
-    } else {
-      Lanes::store(out + done, result);
-    }
+template <typename Lanes, bool streaming, typename T, typename V>
+TORCH_ELU_INLINE void write(T* to, V x) {
+  if constexpr (streaming) {
+    Lanes::stream(to, x);
+  } else {
+    Lanes::store(to, x);
   }
-  return done;
 }
 
+// The output is the input exactly, or apart from it.
+#if defined(__clang__)
+#define TORCH_ELU_INDEPENDENT
+#else
+#define TORCH_ELU_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
-TORCH_ELU_INLINE std::ptrdiff_t map_all_vectors(const Function& function, T* out,
-                                                std::ptrdiff_t done, std::ptrdiff_t n,
-                                                const Inputs*... inputs) {
+void map_contiguous(const Function function, T* out, std::ptrdiff_t n, const Inputs*... inputs) {
+  std::ptrdiff_t done = 0;
+  if constexpr (streaming) {  // wants whole vectors at aligned addresses
+    constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
+    done = static_cast<std::ptrdiff_t>(-reinterpret_cast<std::uintptr_t>(out) % bytes / sizeof(T));
+    if (done > 0) map_few<Lanes>(function, out, done, inputs...);
+  }
   if constexpr (Lanes::in_step > 1) {
     using Several = InStep<Lanes, Lanes::in_step>;
-    done = map_vectors<Several, streaming>(function, out, done, n, inputs...);
+    TORCH_ELU_INDEPENDENT
+    for (; done + Several::count <= n; done += Several::count) {
+      write<Several, streaming>(out + done, function(Several::load(inputs + done)...));
+    }
   }
-  return map_vectors<Lanes, streaming>(function, out, done, n, inputs...);
-}
-
-template <typename Lanes, typename Function, typename T, typename... Inputs>
-void map_contiguous(const Function function, Store store, T* out, std::ptrdiff_t n,
-                    const Inputs*... inputs) {
-  std::ptrdiff_t done = 0;
-  // Streaming stores want whole vectors at aligned addresses.
-  constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
-  const std::uintptr_t missing = -reinterpret_cast<std::uintptr_t>(out) % bytes;
-  if (store == Store::streaming && missing % sizeof(T) == 0 && n >= Lanes::count) {
-    done = static_cast<std::ptrdiff_t>(missing / sizeof(T));
-    if (done > 0) map_few<Lanes>(function, out, done, inputs...);
-    done = map_all_vectors<Lanes, true>(function, out, done, n, inputs...);
-    simd::finish_streaming();
-  } else {
-    done = map_all_vectors<Lanes, false>(function, out, done, n, inputs...);
+  TORCH_ELU_INDEPENDENT
+  for (; done + Lanes::count <= n; done += Lanes::count) {
+    write<Lanes, streaming>(out + done, function(Lanes::load(inputs + done)...));
   }
+  if constexpr (streaming) simd::finish_streaming();
   if (done < n) map_few<Lanes>(function, out + done, n - done, (inputs + done)...);
 }
 
@@ -137,7 +129,12 @@ template <typename Lanes, typename Function, typename T, typename... Inputs>
 TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::ptrdiff_t out_stride,
                           std::ptrdiff_t n, Inputs&... inputs) {
   if (out_stride == 1 && (... && (inputs.stride == 1))) {
-    map_contiguous<Lanes>(function, store, out, n, inputs.data...);
+    const bool is_aligned = reinterpret_cast<std::uintptr_t>(out) % sizeof(T) == 0;
+    if (store == Store::streaming && is_aligned && n >= Lanes::count) {
+      map_contiguous<Lanes, true>(function, out, n, inputs.data...);
+    } else {
+      map_contiguous<Lanes, false>(function, out, n, inputs.data...);
+    }
     return;
   }
   if (n == 0) return;  // not even the one element of an expanded input is there
@@ -150,7 +147,7 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
   for (std::ptrdiff_t start = 0; start < n; start += block) {
     const std::ptrdiff_t count = n - start < block ? n - start : block;
     T* const to = out_stride == 1 ? out + start : result;
-    map_contiguous<Lanes>(function, Store::cached, to, count, inputs.contiguous(start, count)...);
+    map_contiguous<Lanes, false>(function, to, count, inputs.contiguous(start, count)...);
     if (out_stride == 1) continue;
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       scalar::write(out + (start + i) * out_stride, result[i]);

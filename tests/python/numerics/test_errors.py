@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import pytest
@@ -150,6 +151,46 @@ def test_celu_of_alpha_zero_is_pytorchs_error() -> None:
     for function in (F.celu, torch_elu.celu, torch.jit.script(torch_elu.celu)):
         with pytest.raises((RuntimeError, torch.jit.Error), match="alpha cannot be 0 for CELU"):
             function(torch.ones(3), 0.0)
+
+
+def converted_celu(x: Tensor, alpha: float) -> Tensor:
+    class Model(torch.nn.Module):
+        def forward(self, x: Tensor, alpha: float) -> Tensor:
+            return torch.celu(x, alpha)
+
+    return torch_elu.convert(torch.jit.script(Model()))(x, alpha)
+
+
+CELU_CALLS: dict[str, Callable[..., Tensor]] = {
+    "eager": torch_elu.celu,
+    "in place": lambda x, alpha: torch_elu.celu(x, alpha, inplace=True),
+    "module": lambda x, alpha: torch_elu.CELU(alpha)(x),
+    "save": lambda x, alpha: torch_elu.celu(x.requires_grad_(), abs(alpha), save="output"),
+    "script": torch.jit.script(torch_elu.celu),
+    "converted script": converted_celu,
+    "compiled": torch.compile(torch_elu.celu, backend="eager"),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("call", CELU_CALLS.values(), ids=CELU_CALLS.keys())
+def test_an_alpha_that_celu_cannot_take_is_an_error_in_the_words_of_the_call(
+    call: Callable[..., Tensor], dtype: torch.dtype
+) -> None:
+    for alpha, what, remedy in (
+        (1e-300, "1 / alpha", "an alpha farther from 0"),
+        (1e300, "alpha", "a smaller value"),
+    ):
+        message = (
+            f"torch_elu::celu(alpha={alpha:g}): {what} cannot be converted to type float, in which "
+            f"this tensor is computed, without overflow. Use a float64 tensor or {remedy}."
+        )
+        with pytest.raises((RuntimeError, torch.jit.Error), match=re.escape(message)) as raised:
+            call(torch.ones(3, dtype=dtype), alpha)
+        assert "input_scale=" not in str(raised.value)
+        # In float64 there is nothing to refuse.
+        x = torch.ones(3, dtype=torch.float64)
+        assert torch.equal(call(x, alpha), torch.ones_like(x))
 
 
 WRONG_ARGUMENTS: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
