@@ -1,12 +1,29 @@
 // The C++ functions of functional.h, which call the operators through PyTorch's dispatcher.
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
 #include <torch_elu/functional.h>
+
+#include <string>
+#include <tuple>
 
 #include "math/selu.h"
 
 namespace torch_elu {
 namespace {
+
+template <typename Signature>
+c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
+}
+
+at::Tensor call_elu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+                    const at::Scalar& input_scale, bool save_output) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&, const at::Scalar&, const at::Scalar&,
+                               const at::Scalar&, bool)>("torch_elu::elu", "");
+  return op.call(self, alpha, scale, input_scale, save_output);
+}
 
 double celu_input_scale(const at::Scalar& alpha) {
   const double value = alpha.toDouble();
@@ -14,19 +31,22 @@ double celu_input_scale(const at::Scalar& alpha) {
   return 1.0 / value;
 }
 
-template <typename Signature>
-c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
-}
-
 }  // namespace
 
+inline namespace v1 {
+
 at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-               const at::Scalar& input_scale, bool save_output) {
-  static const auto op =
-      find_operator<at::Tensor(const at::Tensor&, const at::Scalar&, const at::Scalar&,
-                               const at::Scalar&, bool)>("torch_elu::elu", "");
-  return op.call(self, alpha, scale, input_scale, save_output);
+               const at::Scalar& input_scale) {
+  return call_elu(self, alpha, scale, input_scale, /*save_output=*/false);
+}
+
+at::Tensor elu(const at::Tensor& self, const ELUFuncOptions& options) {
+  if (options.inplace()) {
+    at::Tensor result = self;
+    return torch_elu::elu_(result, options.alpha(), options.scale(), options.input_scale());
+  }
+  return call_elu(self, options.alpha(), options.scale(), options.input_scale(),
+                  options.save_output());
 }
 
 at::Tensor& elu_(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
@@ -54,16 +74,27 @@ at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
   return op.call(grad_output, alpha, scale, input_scale, is_result, self_or_result);
 }
 
-at::Tensor selu(const at::Tensor& self) { return torch_elu::elu(self, kSeluAlpha, kSeluScale); }
+at::Tensor selu(const at::Tensor& self, const SELUFuncOptions& options) {
+  return torch_elu::elu(
+      self, ELUFuncOptions().alpha(kSeluAlpha).scale(kSeluScale).inplace(options.inplace()));
+}
 
 at::Tensor& selu_(at::Tensor& self) { return torch_elu::elu_(self, kSeluAlpha, kSeluScale); }
 
-at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha, bool save_output) {
-  return torch_elu::elu(self, alpha, 1.0, celu_input_scale(alpha), save_output);
+at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha) {
+  return torch_elu::celu(self, CELUFuncOptions().alpha(alpha));
+}
+
+at::Tensor celu(const at::Tensor& self, const CELUFuncOptions& options) {
+  return torch_elu::elu(self, ELUFuncOptions()
+                                  .alpha(options.alpha())
+                                  .input_scale(celu_input_scale(options.alpha()))
+                                  .inplace(options.inplace())
+                                  .save_output(options.save_output()));
 }
 
 at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha) {
-  return torch_elu::elu_(self, alpha, 1.0, celu_input_scale(alpha));
+  return torch_elu::elu_(self, alpha, 1, celu_input_scale(alpha));
 }
 
 at::Tensor elu_plus_one(const at::Tensor& self) {
@@ -86,4 +117,12 @@ std::string cpu_capability() {
   return find_operator<std::string()>("torch_elu::cpu_capability", "").call();
 }
 
+}  // namespace v1
 }  // namespace torch_elu
+
+// Not of tensors: what Python and TorchScript need to know of SELU and CELU.
+TORCH_LIBRARY_FRAGMENT(torch_elu, m) {
+  m.def("selu_coefficients() -> (float alpha, float scale)",
+        [] { return std::tuple(torch_elu::kSeluAlpha, torch_elu::kSeluScale); });
+  m.def("celu_input_scale(Scalar alpha) -> float", &torch_elu::celu_input_scale);
+}

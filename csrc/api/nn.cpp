@@ -5,15 +5,15 @@
 
 #include <ostream>
 
-namespace torch_elu {
+namespace torch_elu::inline v1 {
 
 ELUImpl::ELUImpl(const ELUOptions& options_) : options(options_) {}
 
 at::Tensor ELUImpl::forward(at::Tensor input) {
-  if (options.inplace()) {
-    return torch_elu::elu_(input, options.alpha());
-  }
-  return torch_elu::elu(input, options.alpha(), 1.0, 1.0, options.save_output());
+  return torch_elu::elu(input, ELUFuncOptions()
+                                   .alpha(options.alpha())
+                                   .inplace(options.inplace())
+                                   .save_output(options.save_output()));
 }
 
 void ELUImpl::reset() {}
@@ -27,7 +27,7 @@ void ELUImpl::pretty_print(std::ostream& stream) const {
 SELUImpl::SELUImpl(const SELUOptions& options_) : options(options_) {}
 
 at::Tensor SELUImpl::forward(at::Tensor input) {
-  return options.inplace() ? torch_elu::selu_(input) : torch_elu::selu(input);
+  return torch_elu::selu(input, SELUFuncOptions().inplace(options.inplace()));
 }
 
 void SELUImpl::reset() {}
@@ -39,10 +39,10 @@ void SELUImpl::pretty_print(std::ostream& stream) const {
 CELUImpl::CELUImpl(const CELUOptions& options_) : options(options_) {}
 
 at::Tensor CELUImpl::forward(at::Tensor input) {
-  if (options.inplace()) {
-    return torch_elu::celu_(input, options.alpha());
-  }
-  return torch_elu::celu(input, options.alpha(), options.save_output());
+  return torch_elu::celu(input, CELUFuncOptions()
+                                    .alpha(options.alpha())
+                                    .inplace(options.inplace())
+                                    .save_output(options.save_output()));
 }
 
 void CELUImpl::reset() {}
@@ -53,4 +53,4 @@ void CELUImpl::pretty_print(std::ostream& stream) const {
          << (options.save_output() ? ", save_output=true" : "") << ")";
 }
 
-}  // namespace torch_elu
+}  // namespace torch_elu::inline v1

@@ -5,9 +5,19 @@
 #include <torch_elu/torch_elu.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "dispatch/operands.h"
 
 namespace {
+
+using torch_elu::CELUFuncOptions;
+using torch_elu::ELUFuncOptions;
+using torch_elu::SELUFuncOptions;
 
 // The formula in float64 by PyTorch's own exp and expm1.
 torch::Tensor reference(const torch::Tensor& x, double alpha, double scale, double input_scale) {
@@ -91,7 +101,9 @@ TEST_P(FunctionalTest, TheGradientIsTheSlope) {
   const double tolerance = relative_tolerance(GetParam());
   for (const bool save_output : {false, true}) {
     auto x = input_.clone().requires_grad_();
-    torch_elu::elu(x, 0.5, 2.0, 1.0, save_output).sum().backward();
+    torch_elu::elu(x, ELUFuncOptions().alpha(0.5).scale(2.0).save_output(save_output))
+        .sum()
+        .backward();
     // From the output, which is near -1, a small slope has the output's error.
     EXPECT_TRUE(torch::allclose(x.grad().to(torch::kDouble), reference_slope(x, 0.5, 2.0, 1.0),
                                 tolerance, save_output ? tolerance : 0));
@@ -155,8 +167,91 @@ TEST(Functional, NegativeAlphaInPlaceIsRefusedBeforeTheDataChanges) {
   EXPECT_NO_THROW(torch_elu::elu_(y, -0.5));
 }
 
+TEST(Functional, OptionsGiveWhatArgumentsGive) {
+  const auto x = torch::linspace(-8, 2, 1001);
+  EXPECT_TRUE(torch::equal(torch_elu::elu(x, ELUFuncOptions()), torch_elu::elu(x)));
+  EXPECT_TRUE(
+      torch::equal(torch_elu::elu(x, ELUFuncOptions().alpha(0.3).scale(1.7).input_scale(0.6)),
+                   torch_elu::elu(x, 0.3, 1.7, 0.6)));
+  EXPECT_TRUE(
+      torch::equal(torch_elu::celu(x, CELUFuncOptions().alpha(0.3)), torch_elu::celu(x, 0.3)));
+  for (const auto& [of_options, expected] :
+       {std::tuple(
+            +[](const torch::Tensor& x) {
+              return torch_elu::elu(x, ELUFuncOptions().alpha(0.3).inplace(true));
+            },
+            torch_elu::elu(x, 0.3)),
+        std::tuple(
+            +[](const torch::Tensor& x) {
+              return torch_elu::selu(x, SELUFuncOptions().inplace(true));
+            },
+            torch_elu::selu(x)),
+        std::tuple(
+            +[](const torch::Tensor& x) {
+              return torch_elu::celu(x, CELUFuncOptions().alpha(0.3).inplace(true));
+            },
+            torch_elu::celu(x, 0.3))}) {
+    const auto in_place = x.clone();
+    EXPECT_EQ(of_options(in_place).data_ptr(), in_place.data_ptr());
+    EXPECT_TRUE(torch::equal(in_place, expected));
+  }
+}
+
+TEST(Functional, SaveOutputSavesTheOutput) {
+  const auto x = torch::linspace(-3, 3, 7).requires_grad_();
+  const auto is_output_saved = [](const torch::Tensor& y) {
+    // Written to after the forward, a saved output refuses the backward.
+    const auto loss = y.sum();
+    {
+      const torch::NoGradGuard no_grad;
+      torch::Tensor(y).add_(1);
+    }
+    try {
+      loss.backward();
+      return false;
+    } catch (const c10::Error&) {
+      return true;
+    }
+  };
+  EXPECT_TRUE(is_output_saved(torch_elu::elu(x, ELUFuncOptions().save_output(true))));
+  EXPECT_TRUE(is_output_saved(torch_elu::celu(x, CELUFuncOptions().save_output(true))));
+  EXPECT_FALSE(is_output_saved(torch_elu::elu(x, ELUFuncOptions())));
+  EXPECT_FALSE(is_output_saved(torch_elu::celu(x, CELUFuncOptions())));
+  EXPECT_FALSE(is_output_saved(torch_elu::elu(x)));
+}
+
 TEST(Functional, CeluRefusesAlphaZero) {
-  EXPECT_THROW(torch_elu::celu(torch::ones({1}), 0), c10::Error);
+  auto x = torch::ones({1});
+  EXPECT_THROW(torch_elu::celu(x, 0), c10::Error);
+  EXPECT_THROW(torch_elu::celu(x, CELUFuncOptions().alpha(0)), c10::Error);
+  EXPECT_THROW(torch_elu::celu_(x, 0), c10::Error);
+}
+
+TEST(Functional, AnAlphaWhoseInverseOverflowsIsNamed) {
+  for (const auto dtype : {torch::kFloat, torch::kHalf, torch::kBFloat16}) {
+    auto x = torch::ones({2}, dtype);
+    for (const auto& call : std::vector<std::function<void()>>{
+             [&] { torch_elu::celu(x, 1e-300); }, [&] { torch_elu::celu_(x, 1e-300); }}) {
+      try {
+        call();
+        FAIL() << "no error";
+      } catch (const c10::Error& error) {
+        const std::string message = error.what_without_backtrace();
+        EXPECT_NE(message.find("celu(alpha=1e-300): 1 / alpha"), std::string::npos) << message;
+        EXPECT_EQ(message.find("input_scale"), std::string::npos) << message;
+      }
+    }
+  }
+}
+
+TEST(Functional, TensorsOfDifferentSizesAreNotOneRun) {
+  const auto x = torch::empty({2, 3, 4}), transposed = torch::empty({4, 3, 2}).permute({2, 1, 0});
+  EXPECT_TRUE(torch_elu::is_one_run(x, x.clone()));
+  EXPECT_TRUE(torch_elu::is_one_run(transposed, torch::empty_like(transposed)));
+  EXPECT_FALSE(torch_elu::is_one_run(x, transposed));
+  EXPECT_FALSE(torch_elu::is_one_run(x, torch::empty({3, 3, 4})));
+  EXPECT_FALSE(torch_elu::is_one_run(x, torch::empty({24})));
+  EXPECT_FALSE(torch_elu::is_one_run(torch::empty({0}), torch::empty({4})));
 }
 
 TEST(Functional, VersionsAreTold) {

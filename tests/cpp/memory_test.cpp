@@ -214,7 +214,8 @@ TEST(Memory, EveryAllocationMayFail) {
   expect_errors(0, [&] { return torch_elu::elu_(in_place, 0.5); });
   expect_errors(0, [&] { return torch_elu::elu_out(strided, x, 0.5); });
   expect_errors(3, [&] { return torch_elu::elu(leaf, 0.5, 2.0); });
-  expect_errors(3, [&] { return torch_elu::elu(leaf, 0.5, 2.0, 1.0, true); });
+  const auto options = torch_elu::ELUFuncOptions().alpha(0.5).scale(2.0).save_output(true);
+  expect_errors(3, [&] { return torch_elu::elu(leaf, options); });
   expect_errors(3, [&] { return torch_elu::elu_backward(x, 1, 1, 1, false, leaf); });
   expect_errors(2, [&] { return torch_elu::elu_plus_one(x); });
   expect_errors(3, [&] { return torch_elu::elu_plus_one(leaf); });

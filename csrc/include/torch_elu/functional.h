@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
+#include <torch/arg.h>
 #include <torch_elu/export.h>
 
 #include <string>
@@ -21,19 +22,48 @@
 ///
 ///     const at::Tensor x = torch::randn({8, 4}, torch::requires_grad());
 ///     torch_elu::elu(x, 0.5).sum().backward();
+///     torch_elu::elu(x, torch_elu::ELUFuncOptions().alpha(0.5).save_output(true));
 namespace torch_elu {
+inline namespace v1 {
 
-/// ELU (Clevert et al., arXiv:1511.07289) with the arguments of `at::elu`.
-///
-/// For backward, `self` is saved. With `save_output` the result is saved instead: that costs no
-/// memory where the next layer saves it too, but gives up relative precision of tiny slopes and
-/// needs alpha, scale and input_scale >= 0.
+/// What `elu` takes, by name.
+struct ELUFuncOptions {
+  /// Default: 1
+  TORCH_ARG(at::Scalar, alpha) = 1;
+  /// Default: 1
+  TORCH_ARG(at::Scalar, scale) = 1;
+  /// Default: 1
+  TORCH_ARG(at::Scalar, input_scale) = 1;
+  /// Overwrite the input with the result, as `elu_` does. Default: false
+  TORCH_ARG(bool, inplace) = false;
+  /// Save the result for backward instead of the input. That costs no memory where the next layer
+  /// saves it too, but gives up relative precision of tiny slopes and needs alpha, scale and
+  /// input_scale >= 0. Default: false
+  TORCH_ARG(bool, save_output) = false;
+};
+
+struct SELUFuncOptions {
+  /// Overwrite the input with the result, as `selu_` does. Default: false
+  TORCH_ARG(bool, inplace) = false;
+};
+
+struct CELUFuncOptions {
+  /// Not 0. Default: 1
+  TORCH_ARG(at::Scalar, alpha) = 1;
+  /// Overwrite the input with the result, as `celu_` does. Default: false
+  TORCH_ARG(bool, inplace) = false;
+  /// As in `ELUFuncOptions`; needs alpha > 0. Default: false
+  TORCH_ARG(bool, save_output) = false;
+};
+
+/// ELU (Clevert et al., arXiv:1511.07289) with the arguments of `at::elu`. Saves `self` for
+/// backward.
 TORCH_ELU_API at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha = 1,
-                             const at::Scalar& scale = 1, const at::Scalar& input_scale = 1,
-                             bool save_output = false);
+                             const at::Scalar& scale = 1, const at::Scalar& input_scale = 1);
+TORCH_ELU_API at::Tensor elu(const at::Tensor& self, const ELUFuncOptions& options);
 
-/// `elu` in place. The result is what is saved for backward, hence the coefficients must be >= 0
-/// where gradients are recorded.
+/// `elu` in place. Saves the result for backward, so the coefficients must be >= 0 where gradients
+/// are recorded.
 TORCH_ELU_API at::Tensor& elu_(at::Tensor& self, const at::Scalar& alpha = 1,
                                const at::Scalar& scale = 1, const at::Scalar& input_scale = 1);
 
@@ -51,12 +81,13 @@ TORCH_ELU_API at::Tensor elu_backward(const at::Tensor& grad_output, const at::S
                                       bool is_result, const at::Tensor& self_or_result);
 
 /// SELU (Klambauer et al., arXiv:1706.02515): elu with alpha 1.67326... and scale 1.05070...
-TORCH_ELU_API at::Tensor selu(const at::Tensor& self);
+TORCH_ELU_API at::Tensor selu(const at::Tensor& self, const SELUFuncOptions& options = {});
 TORCH_ELU_API at::Tensor& selu_(at::Tensor& self);
 
 /// CELU (Barron, arXiv:1704.07483): elu with input_scale 1 / alpha, that quotient taken in double.
-TORCH_ELU_API at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha = 1,
-                              bool save_output = false);
+/// `c10::Error` if alpha is 0, or so small that 1 / alpha overflows the dtype of the computation.
+TORCH_ELU_API at::Tensor celu(const at::Tensor& self, const at::Scalar& alpha = 1);
+TORCH_ELU_API at::Tensor celu(const at::Tensor& self, const CELUFuncOptions& options);
 TORCH_ELU_API at::Tensor& celu_(at::Tensor& self, const at::Scalar& alpha = 1);
 
 /// elu(self) + 1, the feature map of linear attention (Katharopoulos et al., arXiv:2006.16236):
@@ -89,4 +120,5 @@ namespace detail {
 [[gnu::used]] inline std::string (*const keep_library_linked)() = &version;
 }  // namespace detail
 
+}  // namespace v1
 }  // namespace torch_elu

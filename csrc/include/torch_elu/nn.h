@@ -12,6 +12,7 @@
 ///     torch::nn::Sequential network(torch::nn::Linear(4, 16),
 ///                                   torch_elu::ELU(torch_elu::ELUOptions(0.5).save_output(true)));
 namespace torch_elu {
+inline namespace v1 {
 
 struct ELUOptions {
   ELUOptions(double alpha = 1.0)
@@ -20,7 +21,7 @@ struct ELUOptions {
   TORCH_ARG(double, alpha);
   /// Overwrite the input with the result. Default: false
   TORCH_ARG(bool, inplace) = false;
-  /// Keep the output for backward in place of the input; needs alpha >= 0. Default: false
+  /// Save the output for backward instead of the input; needs alpha >= 0. Default: false
   TORCH_ARG(bool, save_output) = false;
 };
 
@@ -36,7 +37,7 @@ struct CELUOptions {
   TORCH_ARG(double, alpha);
   /// Overwrite the input with the result. Default: false
   TORCH_ARG(bool, inplace) = false;
-  /// Keep the output for backward in place of the input; needs alpha > 0. Default: false
+  /// Save the output for backward instead of the input; needs alpha > 0. Default: false
   TORCH_ARG(bool, save_output) = false;
 };
 
@@ -77,4 +78,5 @@ class TORCH_ELU_API CELUImpl : public torch::nn::Cloneable<CELUImpl> {
 };
 TORCH_MODULE(CELU);
 
+}  // namespace v1
 }  // namespace torch_elu

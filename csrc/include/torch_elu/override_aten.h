@@ -5,6 +5,7 @@
 #include <memory>
 
 namespace torch_elu {
+inline namespace v1 {
 
 /// Puts this library's CPU kernels under PyTorch's own operators `aten::elu`, `elu_`, `elu.out`,
 /// `elu_backward` and `elu_backward.grad_input`, and so under `selu` and `celu`, for as long as an
@@ -35,4 +36,5 @@ class TORCH_ELU_API OverrideAten {
   std::shared_ptr<void> kernels_;  // the last one takes them out again
 };
 
+}  // namespace v1
 }  // namespace torch_elu

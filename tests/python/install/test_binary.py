@@ -33,8 +33,8 @@ FUNCTIONS = {
 }
 # An app derives from these or asks for their type.
 CLASSES = ("ELUImpl", "SELUImpl", "CELUImpl")
-EXPORTED = {f"torch_elu::{name}" for name in FUNCTIONS} | {
-    f"{what} for torch_elu::{name}"
+EXPORTED = {f"torch_elu::v1::{name}" for name in FUNCTIONS} | {
+    f"{what} for torch_elu::v1::{name}"
     for name in CLASSES
     for what in ("typeinfo", "typeinfo name", "vtable")
 }
