@@ -3,8 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/enum_tag.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/functions/utils.h>
 #include <torch/headeronly/version.h>
 
 #include <memory>
