@@ -101,16 +101,18 @@ function(torch_elu_import_torch)
   # An app that only loads a TorchScript model refers to no symbol of this library, nor one that runs on CUDA to any of
   # libtorch's CUDA half; both register themselves when loaded, so the linker must keep them under --as-needed.
   # PyTorch's come first: where torch does not lie beside this package, the run path of our library leads to none of
-  # its CUDA libraries, and the app's has to load them before our library asks for what they need themselves.
+  # its libraries, and the app's has to load them before our library asks for them, or for what they need themselves.
   add_library(TorchELU::stays_linked INTERFACE IMPORTED ${scope})
   if(NOT APPLE)  # whose linker drops no library that was named
-    set(libraries "\"${root}/lib/libtorch${suffix}\"")
-    foreach(name IN ITEMS c10_cuda torch_cuda)
-      if(TARGET TorchELU::imported_${name} AND arg_BUILT_WITH_CUDA)
-        string(APPEND libraries " \"${root}/lib/lib${name}${suffix}\"")
-      endif()
+    set(names c10 torch)
+    if(arg_BUILT_WITH_CUDA)
+      list(APPEND names c10_cuda torch_cuda)
+    endif()
+    set(libraries "")
+    foreach(name IN LISTS names)
+      string(APPEND libraries " \"${root}/lib/lib${name}${suffix}\"")
     endforeach()
     target_link_options(TorchELU::stays_linked INTERFACE
-      "SHELL:-Wl,--push-state,--no-as-needed ${libraries} \"$<TARGET_FILE:TorchELU::torch_elu>\" -Wl,--pop-state")
+      "SHELL:-Wl,--push-state,--no-as-needed${libraries} \"$<TARGET_FILE:TorchELU::torch_elu>\" -Wl,--pop-state")
   endif()
 endfunction()
