@@ -53,8 +53,8 @@ def bench(seconds: float) -> int:
 def check() -> int:
     """Prints a line for each check; 1 if one failed."""
     failed = 0
-    for status, name, found in checks.results():
-        print(f"{status:7}  {name:15}  {found}", flush=True)
+    for status, name, why in checks.results():
+        print(f"{status:7}  {name:15}  {why}".rstrip(), flush=True)
         failed += status == "FAILED"
     if failed:
         print(f"\n{failed} of {len(checks.CHECKS)} checks failed. For a bug report:\n\n{report()}")

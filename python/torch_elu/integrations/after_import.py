@@ -14,12 +14,7 @@ _log = logging.getLogger("torch_elu")
 
 
 class AfterImport(MetaPathFinder):
-    """Calls the function that stands beside the name of a module once that has been imported: now,
-    if it has been.
-
-    It finds these modules where the finders behind it do, and adds the call to their execution. An
-    error of the call is logged: who imports the module need not use this package.
-    """
+    """Calls the function beside the name of a module once that has been imported, or now."""
 
     def __init__(self, registrations: dict[str, Callable[[], None]]) -> None:
         self.waiting = dict(registrations)
@@ -28,7 +23,9 @@ class AfterImport(MetaPathFinder):
             self.register(name)
 
     def register(self, name: str) -> None:
-        """Calls what waits for this module, if anything does."""
+        """Calls what waits for this module, if anything does, and logs an error of it, since the
+        program that imports the module need not use this package.
+        """
         function = self.waiting.pop(name, None)
         if function is None:
             return
@@ -42,6 +39,7 @@ class AfterImport(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """As the finders behind this one do; adds the call to the module's execution."""
         if fullname not in self.waiting:
             return None
         behind = list(dropwhile(lambda finder: finder is not self, sys.meta_path))[1:]

@@ -58,5 +58,3 @@ def register() -> None:
     # Part of the key under which the choice is kept, which register_sharding leaves out.
     propagator = DTensor._op_dispatcher.sharding_propagator
     propagator.op_to_schema_info[operators.elu.out].static_kwargkey = ["out"]
-
-

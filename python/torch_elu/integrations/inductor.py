@@ -134,4 +134,3 @@ try:
 except OSError:  # not a file, as in an app that was made one file
     _source = ""
 torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
-

@@ -14,5 +14,3 @@ def register() -> None:
     # As aten::elu_backward, whose two tensors are not its first two arguments either.
     operator = torch.ops.torch_elu.elu_backward.default
     ops.register_jagged_func(operator, "self: jt_all, ...")(ops.activation_backward)
-
-

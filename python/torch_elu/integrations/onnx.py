@@ -230,5 +230,3 @@ def register_for_torchscript() -> None:
 
     onnx.register_custom_op_symbolic("torch_elu::elu", symbolic, opset_version=9)
     onnx.register_custom_op_symbolic("torch_elu::elu_plus_one", symbolic_plus_one, opset_version=9)
-
-

@@ -163,3 +163,16 @@ def test_attributes_may_be_changed_as_with_torch_nn() -> None:
     x = torch.tensor([-1.0])
     torch.testing.assert_close(module(x), F.elu(x, 0.25))
     assert repr(module) == "ELU(alpha=0.25)"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("name", ["ELU", "CELU"])
+def test_a_module_made_without_init_saves_its_input(name: str) -> None:
+    # As one that is unpickled from torch.nn's, or of a subclass that does not call this __init__.
+    module = getattr(torch_elu, name).__new__(getattr(torch_elu, name))
+    module.__setstate__(vars(getattr(nn, name)(0.5)))
+    x = torch.randn(5, requires_grad=True)
+    expected = getattr(torch_elu, name)(0.5)(x)
+    for made in (module, copy.deepcopy(module), torch.jit.script(module)):
+        assert torch.equal(made(x), expected)
+    assert (module.save, repr(module)) == ("input", f"{name}(alpha=0.5)")

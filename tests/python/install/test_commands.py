@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import runpy
@@ -34,13 +35,13 @@ def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython)
 def test_a_fault_is_named_and_is_the_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken() -> str:
+    def broken() -> None:
         raise RuntimeError("it is broken")
 
-    monkeypatch.setattr(_check, "CHECKS", {"right": lambda: "fine", "wrong": broken})
+    monkeypatch.setattr(_check, "CHECKS", {"right": lambda: None, "wrong": broken})
     assert __main__.check() == 1
     printed = capsys.readouterr().out
-    assert re.search(r"^ok +right +fine$", printed, re.MULTILINE)
+    assert re.search(r"^ok +right$", printed, re.MULTILINE)
     assert re.search(r"^FAILED +wrong +RuntimeError: it is broken$", printed, re.MULTILINE)
     assert "1 of 2 checks failed" in printed
     assert "built with compiler" in printed  # what a bug report needs
@@ -48,11 +49,11 @@ def test_a_fault_is_named_and_is_the_exit_status(
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 def test_a_fault_is_the_exit_status_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> str:
+    def broken() -> None:
         raise RuntimeError("it is broken")
 
     monkeypatch.setattr(sys, "argv", ["torch_elu", "check"])
-    for checks, status in (({"wrong": broken}, 1), ({"right": lambda: "fine"}, 0)):
+    for checks, status in (({"wrong": broken}, 1), ({"right": lambda: None}, 0)):
         monkeypatch.setattr(_check, "CHECKS", checks)
         with pytest.raises(SystemExit) as exited:
             runpy.run_module("torch_elu", run_name="__main__")
@@ -65,7 +66,7 @@ def test_without_a_cpp_compiler_compiling_is_skipped(monkeypatch: pytest.MonkeyP
     def fails(function: Function, **_: Any) -> Function:
         raise RuntimeError("in the backend") from InvalidCxxCompiler()
 
-    monkeypatch.setattr(_check, "CHECKS", {"torch.compile": _check.check_compile})
+    monkeypatch.setattr(_check, "CHECKS", {"torch.compile": _check.CHECKS["torch.compile"]})
     monkeypatch.setattr(torch, "compile", fails)
     assert list(_check.results()) == [
         ("skipped", "torch.compile", "Inductor finds no C++ compiler")
@@ -87,49 +88,23 @@ def test_the_report_stands_in_two_columns_and_says_what_the_build_has(
     assert "not built; CUDA tensors use PyTorch's own elu" in __main__.report()
 
 
-def off_by(ulps: int) -> Function:
-    def elu(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-        y = torch_elu.elu(x, *arguments)
-        moved = y
-        for _ in range(ulps):
-            moved = moved.nextafter(torch.zeros_like(y))
-        return torch.where(y < -0.1, moved, y)
-
-    return elu
-
-
-def wrong_gradient(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    return torch_elu.elu(x.detach(), *arguments) + x - x.detach()
-
-
-def plus_zero(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    return torch_elu.elu(x, *arguments) + 0.0
+def cancelling(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    return torch.where(x > 0, x, x.exp() - 1)
 
 
 def lost_nan(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
     return torch_elu.elu(x, *arguments).nan_to_num(0.0, math.inf, -math.inf)
 
 
-def compiled_to_plus_zero(function: Function, **_: Any) -> Function:
-    return lambda x: function(x) + 0.0
+def wrong_gradient(x: torch.Tensor) -> torch.Tensor:
+    return torch_elu.elu(x.detach()) + x - x.detach()
 
 
-class Nothing:
-    """In place of override_aten: changes no kernel."""
-
-    def __enter__(self) -> None:
-        """No context."""
-
-    def __exit__(self, *_: object) -> None:
-        """No context."""
-
-
-def inexact_where_strided(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    return torch_elu.elu(x, *arguments) if x.is_contiguous() else off_by(1)(x, *arguments)
-
-
-def with_wrong_gradient(function: Function) -> Function:
-    return lambda x: function(x.detach()) + x - x.detach()
+def without_curvature(x: torch.Tensor) -> torch.Tensor:
+    z = x.detach().requires_grad_()
+    y = torch_elu.elu(z)
+    (slope,) = torch.autograd.grad(y.sum(), z)
+    return y.detach() + (x - x.detach()) * slope
 
 
 def breaking_the_graph(x: torch.Tensor) -> torch.Tensor:
@@ -137,36 +112,30 @@ def breaking_the_graph(x: torch.Tensor) -> torch.Tensor:
     return torch_elu.elu(x)
 
 
+def compiled_to_pytorchs(function: Function, **_: Any) -> Function:
+    return torch.nn.functional.elu
+
+
 def does_not_compile(function: Function, **_: Any) -> Function:
     raise RuntimeError("it does not compile")
 
 
-def without_curvature(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
-    z = x.detach().requires_grad_()
-    y = torch_elu.elu(z, *arguments)
-    (slope,) = torch.autograd.grad(y.sum(), z)
-    return y.detach() + (x - x.detach()) * slope
-
-
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "another library": ("library", {"library_path": "/elsewhere/libtorch_elu.so"}),
-    "inexact double": ("CPU", {"DTYPES": [torch.float64], "elu": off_by(4)}),
-    "inexact": ("CPU", {"DTYPES": [torch.float32], "elu": off_by(2)}),
-    "inexact half": ("CPU", {"DTYPES": [torch.float16], "elu": off_by(1)}),
-    "inexact where strided": ("CPU", {"DTYPES": [torch.float32], "elu": inexact_where_strided}),
-    "a zero's sign": ("CPU", {"elu": plus_zero}),
+    **{
+        f"inexact {dtype}": ("CPU", {"DTYPES": [dtype], "elu": cancelling})
+        for dtype in _check.DTYPES
+    },
     "a number for NaN": ("CPU", {"elu": lost_nan}),
     "gradient": ("autograd", {"elu": wrong_gradient}),
     "second derivative": ("autograd", {"elu": without_curvature}),
-    "gradient of selu": ("autograd", {"selu": with_wrong_gradient(torch_elu.selu)}),
-    "gradient of celu": ("autograd", {"celu": with_wrong_gradient(torch_elu.celu)}),
-    "script": ("TorchScript", {"elu": plus_zero}),
-    "NaN": ("TorchScript", {"elu": lost_nan}),
-    "compiled": ("torch.compile", {"torch.compile": compiled_to_plus_zero}),
+    "gradient of selu": ("autograd", {"selu": wrong_gradient}),
+    "gradient of celu": ("autograd", {"celu": wrong_gradient}),
+    "script": ("TorchScript", {"ELU": torch.nn.ELU}),
+    "compiled": ("torch.compile", {"torch.compile": compiled_to_pytorchs}),
     "a graph break": ("torch.compile", {"elu": breaking_the_graph}),
     "not compiled": ("torch.compile", {"torch.compile": does_not_compile}),
     "no conversion": ("existing models", {"convert": lambda model: model}),
-    "no override": ("existing models", {"override_aten": Nothing}),
+    "no override": ("existing models", {"override_aten": contextlib.nullcontext}),
     "no headers": ("C++", {"include_paths": lambda: ["/elsewhere"]}),
     "no CMake package": ("C++", {"cmake_prefix_path": "/elsewhere"}),
 }
@@ -181,20 +150,6 @@ def test_each_check_can_fail(
     for name, fault in faults.items():
         monkeypatch.setattr(f"torch_elu.doctor.check.{name}", fault)
     assert [status for status, _, _ in _check.results()] == ["FAILED"]
-
-
-@pytest.mark.parametrize("dtype", _check.DTYPES, ids=str)
-def test_check_compares_with_values_of_another_source(dtype: torch.dtype) -> None:
-    """A function that cancels near 0 is found out in every dtype."""
-    x = _check.inputs(dtype)
-    _check.expect_values(x, torch_elu.elu(x))
-    with pytest.raises(RuntimeError, match="gives"):
-        _check.expect_values(x, torch.where(x > 0, x, x.exp() - 1))
-
-
-def test_check_takes_one_nan_for_another() -> None:
-    nan = torch.tensor([math.nan])
-    _check.expect_same_bits(nan, -nan, "NaN")
 
 
 def test_bench_takes_0_seconds() -> None:
