@@ -9,10 +9,11 @@ import torch
 import torch_elu
 from torch import nn
 from torch.nn import functional
+from torch_elu.doctor.timing import Contender
 
 from .elementwise import COMPILED, OURS, PYTORCH, make_input
 from .policy import WIDTHS, Trainer
-from .timing import Case, Contender
+from .timing import Case
 from .torchscript import repeat_ours, repeat_pytorch, repeat_relu, scripted
 
 FEW = 16

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch_elu.doctor.timing import Contender
 
 from . import peers, torchscript
-from .timing import Case, Contender
+from .timing import Case
 from .torchscript import scripted
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-from .timing import Contender
+from torch_elu.doctor.timing import Contender
 
 MODULES = {
     "LiteRT": ["ai_edge_litert", "flatbuffers"],

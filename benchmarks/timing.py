@@ -13,8 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 import torch
-from torch_elu.doctor.timing import Contender as Contender  # what cases are made of
-from torch_elu.doctor.timing import Timed, time_in_turn
+from torch_elu.doctor.timing import Contender, Timed, time_in_turn
 from tqdm import tqdm
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

@@ -89,6 +89,7 @@ def _load() -> None:
         if hasattr(torch.ops.torch_elu, "elu") and not _is_loaded(library_path):
             maps = Path("/proc/self/maps").read_text()
             others = sorted(set(re.findall(r"/.*/libtorch_elu\.so.*", maps)))
+            others = others or ["a file of another name"]
             raise ImportError(
                 f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: "
                 f"remove the call that loads it, or load {library_path} there."

@@ -126,7 +126,7 @@ def _plan_module(module: nn.Module, save_output: bool) -> Change | None:
     def change() -> int:
         # First what the new class needs: another thread may call the module at any moment.
         if saves_output:
-            module.save = "output"
+            vars(module)["save"] = "output"
         module.__class__ = counterpart
         return 1
 

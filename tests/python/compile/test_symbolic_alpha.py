@@ -110,10 +110,15 @@ def test_export_follows_alpha(ours: Function, theirs: Function, strict: bool) ->
     torch.testing.assert_close(result, theirs(x_of(4), 2.0))
 
 
+@pytest.mark.parametrize("strict", [False, True])
 @parametrize_functions
-def test_export_takes_a_buffer_for_a_number(ours: Function, theirs: Function) -> None:
-    program = torch.export.export(OfBuffer(ours), (x_of(4),), strict=False)
-    torch.testing.assert_close(program.module()(x_of(4)), theirs(x_of(4), 0.5))
+def test_an_exported_program_follows_its_buffer(
+    ours: Function, theirs: Function, strict: bool
+) -> None:
+    program = torch.export.export(OfBuffer(ours), (x_of(4),), strict=strict).module()
+    for alpha in (0.5, 2.0):
+        program.alpha.fill_(alpha)
+        torch.testing.assert_close(program(x_of(4)), theirs(x_of(4), alpha))
 
 
 def test_an_exported_celu_whose_alpha_comes_out_as_0_is_an_error() -> None:
