@@ -75,6 +75,10 @@ def undefined(x: Tensor, c: Coefficients, exact: np.ndarray) -> np.ndarray:
     return np.isnan(exact) & ~np.isnan(wide(x)) & (not any(map(math.isnan, c)))
 
 
+def without_data(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
 def assert_same_layout(actual: Tensor, expected: Tensor) -> None:
     assert (actual.shape, actual.stride()) == (expected.shape, expected.stride())
     assert (actual.dtype, actual.device) == (expected.dtype, expected.device)
@@ -98,6 +102,7 @@ def test_value_is_right_in_any_view_with_any_coefficients(
     y = ops.elu(x, *c)
     assert torch.equal(bits(pool(dtype)), before)
     assert_same_layout(y, aten_elu(x))
+    assert_same_layout(ops.elu(without_data(x), *c), without_data(y))
     exact = nearest_wide_value(y, x, c)
     assert_within(y, exact, ulp_limit(dtype) * ulps(exact, dtype), undefined(x, c, exact))
 
@@ -120,6 +125,8 @@ def test_gradient_is_right_in_any_view_with_any_coefficients(
         return
     result = ops.elu_backward(grad_output, *c, False, x)
     assert result.shape == shape
+    on_meta = ops.elu_backward(without_data(grad_output), *c, False, without_data(x))
+    assert_same_layout(on_meta, without_data(result))
     slope = np.broadcast_to(wide_slope(x, c), shape)
     assert_product(result, grad_output.expand(shape), slope, x.expand(shape), c)
 

@@ -186,22 +186,6 @@ def test_tensors_that_exceed_the_caches_give_the_same_bits(dtype: torch.dtype) -
     assert not any(different)
 
 
-@pytest.mark.parametrize(
-    ("best", "expected"),
-    [
-        ("DEFAULT", ["default"]),
-        ("AVX2", ["default", "avx2"]),
-        ("AVX512", ["default", "avx2", "avx512"]),
-        ("SVE256", ["default"]),
-    ],
-)
-def test_no_instruction_set_is_asked_for_that_the_processor_lacks(
-    best: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: best)
-    assert available_capabilities() == expected
-
-
 def test_instruction_sets_give_the_same_bits(run_python: RunPython) -> None:
     script = Path(__file__).parents[1] / "support" / "digest.py"
     outputs = [
