@@ -1,14 +1,17 @@
-// The CPU kernels under PyTorch's own operators. What they do not do (integers, mixed dtypes, a
-// coefficient out of range, ...) they leave to the kernels that they cover, at::cpu::elu and its
-// kin, so that errors and promotion stay PyTorch's.
+// The CPU kernels under PyTorch's own operators, at the dispatch key BackendSelect: every call
+// passes it right before the kernel of its device, and PyTorch has none there for these operators.
+// So no kernel is replaced, PyTorch's or another library's, and what ours do not do (integers,
+// mixed dtypes, a coefficient out of range, ...) goes on to the kernel that it would have gone to.
 
-#include <ATen/ops/elu_backward_cpu_dispatch.h>
-#include <ATen/ops/elu_cpu_dispatch.h>
-#include <c10/util/Exception.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/elu_backward_ops.h>
+#include <ATen/ops/elu_ops.h>
+#include <c10/core/DispatchKeySet.h>
 #include <torch/library.h>
 #include <torch_elu/override_aten.h>
 
-#include <mutex>
+#include <atomic>
+#include <memory>
 
 #include "dispatch/cpu.h"
 #include "dispatch/operands.h"
@@ -16,7 +19,15 @@
 namespace torch_elu {
 namespace {
 
-// Kernels call kernels here. Through the dispatcher, torch_elu::elu could come back to aten::elu.
+std::atomic<int> overrides = 0;  // in force now
+
+constexpr c10::DispatchKeySet kNext(c10::DispatchKeySet::FULL_AFTER,
+                                    c10::DispatchKey::BackendSelect);
+
+bool is_in_force(c10::DispatchKeySet keys) {
+  return overrides.load(std::memory_order_relaxed) != 0 &&
+         (keys & kNext).highestPriorityTypeId() == c10::DispatchKey::CPU;
+}
 
 bool is_in_range(const at::Scalar& coefficient, at::ScalarType dtype) {
   return !coefficient.isComplex() && (dtype == at::kDouble || fits<float>(coefficient.toDouble()));
@@ -39,31 +50,37 @@ bool is_backward_ours(const at::Tensor& grad_output, const at::Scalar& alpha,
          (!is_result || is_result_enough(alpha, scale, input_scale));
 }
 
-at::Tensor elu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-               const at::Scalar& input_scale) {
-  return is_ours(self, alpha, scale, input_scale)
+// Kernels call kernels here. Through the dispatcher, torch_elu::elu could come back to aten::elu.
+
+at::Tensor elu(c10::DispatchKeySet keys, const at::Tensor& self, const at::Scalar& alpha,
+               const at::Scalar& scale, const at::Scalar& input_scale) {
+  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
              ? elu_cpu(self, alpha, scale, input_scale, /*save_output=*/false)
-             : at::cpu::elu(self, alpha, scale, input_scale);
+             : at::_ops::elu::redispatch(keys & kNext, self, alpha, scale, input_scale);
 }
 
-at::Tensor& elu_inplace(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                        const at::Scalar& input_scale) {
-  return is_ours(self, alpha, scale, input_scale) ? elu_inplace_cpu(self, alpha, scale, input_scale)
-                                                  : at::cpu::elu_(self, alpha, scale, input_scale);
+at::Tensor& elu_inplace(c10::DispatchKeySet keys, at::Tensor& self, const at::Scalar& alpha,
+                        const at::Scalar& scale, const at::Scalar& input_scale) {
+  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
+             ? elu_inplace_cpu(self, alpha, scale, input_scale)
+             : at::_ops::elu_::redispatch(keys & kNext, self, alpha, scale, input_scale);
 }
 
-at::Tensor& elu_out(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
-                    const at::Scalar& input_scale, at::Tensor& out) {
-  return is_ours(self, alpha, scale, input_scale)
+at::Tensor& elu_out(c10::DispatchKeySet keys, const at::Tensor& self, const at::Scalar& alpha,
+                    const at::Scalar& scale, const at::Scalar& input_scale, at::Tensor& out) {
+  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
              ? elu_out_cpu(self, alpha, scale, input_scale, out)
-             : at::cpu::elu_out(out, self, alpha, scale, input_scale);
+             : at::_ops::elu_out::redispatch(keys & kNext, self, alpha, scale, input_scale, out);
 }
 
-at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
-                        const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+at::Tensor elu_backward(c10::DispatchKeySet keys, const at::Tensor& grad_output,
+                        const at::Scalar& alpha, const at::Scalar& scale,
+                        const at::Scalar& input_scale, bool is_result,
                         const at::Tensor& self_or_result) {
-  if (!is_backward_ours(grad_output, alpha, scale, input_scale, is_result, self_or_result)) {
-    return at::cpu::elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result);
+  if (!is_in_force(keys) ||
+      !is_backward_ours(grad_output, alpha, scale, input_scale, is_result, self_or_result)) {
+    return at::_ops::elu_backward::redispatch(keys & kNext, grad_output, alpha, scale, input_scale,
+                                              is_result, self_or_result);
   }
   if (grad_output.is_contiguous() && self_or_result.is_contiguous() &&
       grad_output.sizes() == self_or_result.sizes()) {
@@ -74,53 +91,44 @@ at::Tensor elu_backward(const at::Tensor& grad_output, const at::Scalar& alpha,
                               grad_input);
 }
 
-at::Tensor& elu_backward_out(const at::Tensor& grad_output, const at::Scalar& alpha,
-                             const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
+at::Tensor& elu_backward_out(c10::DispatchKeySet keys, const at::Tensor& grad_output,
+                             const at::Scalar& alpha, const at::Scalar& scale,
+                             const at::Scalar& input_scale, bool is_result,
                              const at::Tensor& self_or_result, at::Tensor& grad_input) {
-  return is_backward_ours(grad_output, alpha, scale, input_scale, is_result, self_or_result) &&
+  return is_in_force(keys) &&
+                 is_backward_ours(grad_output, alpha, scale, input_scale, is_result,
+                                  self_or_result) &&
                  grad_input.scalar_type() == self_or_result.scalar_type()
              ? elu_backward_out_cpu(grad_output, alpha, scale, input_scale, is_result,
                                     self_or_result, grad_input)
-             : at::cpu::elu_backward_out(grad_input, grad_output, alpha, scale, input_scale,
-                                         is_result, self_or_result);
+             : at::_ops::elu_backward_grad_input::redispatch(keys & kNext, grad_output, alpha,
+                                                             scale, input_scale, is_result,
+                                                             self_or_result, grad_input);
 }
 
-class Silence : public c10::WarningHandler {
-  void process(const c10::Warning& /*warning*/) override {}
-};
-
-std::shared_ptr<torch::Library> register_kernels() {
-  // A kernel registered over another one is what the dispatcher warns of, once in a process. Here
-  // it is meant: nothing is said, on this thread, and the one warning is left for whom it may
-  // concern.
-  Silence silence;
-  const c10::WarningUtils::WarningHandlerGuard handler(&silence);
-  const c10::WarningUtils::WarnAlways not_only_once;
-
-  auto library = std::make_shared<torch::Library>(torch::Library::IMPL, "aten",
-                                                  c10::DispatchKey::CPU, __FILE__, __LINE__);
-  library->impl("elu", TORCH_FN(elu));
-  library->impl("elu_", TORCH_FN(elu_inplace));
-  library->impl("elu.out", TORCH_FN(elu_out));
-  library->impl("elu_backward", TORCH_FN(elu_backward));
-  library->impl("elu_backward.grad_input", TORCH_FN(elu_backward_out));
+// Only at the first override, so that loading this library leaves PyTorch's operators as they are;
+// then until it is unloaded, since other threads may be calling them. Those that do while this runs
+// see it done or not begun: PyTorch fills an entry of its table that no call has used so far, and
+// then sets the bit that sends calls there.
+torch::Library register_kernels() {
+  torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__,
+                         __LINE__);
+  library.impl("elu", TORCH_FN(elu));
+  library.impl("elu_", TORCH_FN(elu_inplace));
+  library.impl("elu.out", TORCH_FN(elu_out));
+  library.impl("elu_backward", TORCH_FN(elu_backward));
+  library.impl("elu_backward.grad_input", TORCH_FN(elu_backward_out));
   return library;
 }
 
-std::shared_ptr<torch::Library> kernels_in_force() {
-  static std::mutex mutex;
-  static std::weak_ptr<torch::Library> in_force;
-  const std::lock_guard<std::mutex> lock(mutex);
-  auto kernels = in_force.lock();
-  if (kernels == nullptr) {
-    kernels = register_kernels();
-    in_force = kernels;
-  }
-  return kernels;
+std::shared_ptr<void> begin_override() {
+  static const torch::Library kernels = register_kernels();
+  overrides.fetch_add(1, std::memory_order_relaxed);
+  return {nullptr, [](void* /*none*/) { overrides.fetch_sub(1, std::memory_order_relaxed); }};
 }
 
 }  // namespace
 
-OverrideAten::OverrideAten() : kernels_(kernels_in_force()) {}
+OverrideAten::OverrideAten() : override_(begin_override()) {}
 
 }  // namespace torch_elu

@@ -14,8 +14,7 @@ class override_aten:
     :func:`~torch.nn.functional.celu` and the modules made of them, in code of other packages, in
     TorchScript models, under :func:`torch.vmap`, :func:`torch.func.jvp` and autograd, then run on
     the CPU at this package's speed and with its bits: ``aten::elu``, ``elu_``, ``elu.out``,
-    ``elu_backward`` and ``elu_backward.grad_input`` change their kernels, all else stays PyTorch's,
-    its errors among them.
+    ``elu_backward`` and ``elu_backward.grad_input``. All else stays PyTorch's, its errors too.
 
     Takes effect when called, for the whole process. As a context manager it ends with the block,
     otherwise with :meth:`remove`. Overrides nest and may end in any order; one that is entered
@@ -24,8 +23,9 @@ class override_aten:
     CUDA tensors keep PyTorch's kernels. So does code compiled by Inductor (:func:`torch.compile`'s
     default, AOTInductor), where no ``aten::elu`` is left to call: use :func:`torch_elu.elu` there.
 
-    No other thread may be inside one of these operators while the first override begins or the last
-    one ends: PyTorch's dispatcher exchanges a kernel without a lock.
+    Other threads may call these operators while an override begins or ends. Where another library
+    has put a kernel of its own under ``aten::elu`` on the CPU, this package's runs instead of it
+    inside, and it runs again afterwards.
 
     >>> import torch, torch_elu
     >>> with torch_elu.override_aten():
@@ -50,10 +50,10 @@ class override_aten:
 
     def __enter__(self) -> override_aten:
         try:
-            kernels = self._of_call.pop()
+            override = self._of_call.pop()
         except IndexError:
-            kernels = _C.OverrideAten()
-        self._of_blocks.append(kernels)
+            override = _C.OverrideAten()
+        self._of_blocks.append(override)
         return self
 
     def __exit__(
@@ -66,5 +66,5 @@ class override_aten:
         _in_force.discard(self)
 
 
-# Without a name for it, an override must live on all the same. One of a block lives by the block.
+# Keeps an override alive when the caller drops it; inside `with` the block holds it.
 _in_force: set[override_aten] = set()

@@ -1,5 +1,6 @@
 // The guard that puts this library's kernels under PyTorch's own operators.
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <gtest/gtest.h>
 #include <torch/script.h>
 #include <torch/torch.h>
@@ -78,6 +79,40 @@ TEST(OverrideAten, GuardsOnManyThreadsShareOneRegistration) {
     thread.join();
   }
   EXPECT_EQ(count, 200);
+}
+
+TEST(OverrideAten, BeginsAndEndsWhileOtherThreadsAreInsideElu) {
+  { const torch_elu::OverrideAten first; }  // fills its entry of the table
+  const auto elu = c10::Dispatcher::singleton().findSchemaOrThrow("aten::elu", "");
+  const auto table = elu.dumpComputedTable();
+  const auto x = make_input();
+  const auto pytorchs = torch::elu(x);
+  const auto ours = torch_elu::elu(x);
+  std::atomic<bool> done = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 2; ++thread) {
+    threads.emplace_back([&] {
+      while (!done) {
+        const auto y = torch::elu(x);
+        wrong += static_cast<int>(!torch::equal(y, pytorchs) && !torch::equal(y, ours));
+      }
+    });
+  }
+  for (int round = 0; round < 100; ++round) {
+    {
+      const torch_elu::OverrideAten override_aten;
+      EXPECT_EQ(elu.dumpComputedTable(), table);
+      EXPECT_TRUE(runs_ours());
+    }
+    EXPECT_EQ(elu.dumpComputedTable(), table);
+    EXPECT_FALSE(runs_ours());
+  }
+  done = true;
+  for (auto& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(OverrideAten, ErrorsStayPyTorchs) {

@@ -20,9 +20,10 @@ inline namespace v1 {
 /// resizing, errors. Kernels of other devices are left alone. So is code compiled by Inductor,
 /// ahead of time or not, which does not call `aten::elu`.
 ///
-/// Objects nest, and may end in any order. It holds for all threads; PyTorch's dispatcher changes a
-/// kernel without a lock, hence no other thread may be running one of these operators while the
-/// first object is made or the last one ends.
+/// Objects nest, and may end in any order. They hold for all threads, which may call these
+/// operators while one begins or ends. Where another library has put a kernel of its own under
+/// `aten::elu` on the CPU, ours runs instead of it while an object lives, and it runs again
+/// afterwards.
 class TORCH_ELU_API OverrideAten {
  public:
   OverrideAten();
@@ -33,7 +34,7 @@ class TORCH_ELU_API OverrideAten {
   OverrideAten& operator=(const OverrideAten&) = delete;
 
  private:
-  std::shared_ptr<void> kernels_;  // the last one takes them out again
+  std::shared_ptr<void> override_;
 };
 
 }  // namespace v1

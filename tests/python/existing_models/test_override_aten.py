@@ -228,38 +228,106 @@ print([str(warning.message).splitlines()[:3] for warning in caught])
     assert after_ours.stderr == alone.stderr == ""
 
 
-def registrations(operator: str) -> list[str]:
-    """The kernels of an operator, with where they were registered, as the dispatcher lists them."""
+ANOTHER_LIBRARY = """
+import warnings
+def register():
+    global library
+    library = torch.library.Library("aten", "IMPL")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        library.impl("elu", lambda *args: args[0] * 7, "CPU", allow_override=True)
+    assert ["Overriding a previously" in str(w.message) for w in caught] == [True]
+x = torch.linspace(-8, 2, 30_000)
+def is_theirs():
+    return torch.equal(torch.nn.functional.elu(x), x * 7)
+"""
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_a_kernel_of_another_library_holds_outside(first: str, run_python: RunPython) -> None:
+    script = f"""
+import torch, torch_elu
+{ANOTHER_LIBRARY}
+if {first == "theirs"}:
+    register()
+with torch_elu.override_aten():
+    if {first == "ours"}:
+        register()
+    assert torch.equal(torch.nn.functional.elu(x), torch_elu.elu(x))
+    integers = torch.ones(3, dtype=torch.int32)
+    assert torch.equal(torch.nn.functional.elu(integers), integers * 7)
+assert is_theirs()
+del library
+assert not is_theirs()
+"""
+    assert run_python("-c", script).stderr == ""
+
+
+def test_importing_changes_nothing_and_the_first_override_adds_one_entry(
+    run_python: RunPython,
+) -> None:
+    script = """
+import torch
+def state():
+    operators = ["elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input"]
     return [
-        line
-        for line in torch._C._dispatch_dump(operator).splitlines()
-        if ": registered at" in line and not line.startswith("debug")
+        dump("aten::" + operator).splitlines()
+        for operator in operators
+        for dump in (torch._C._dispatch_dump, torch._C._dispatch_dump_table)
     ]
+def names():
+    x = torch.ones(3, requires_grad=True)
+    with torch.profiler.profile() as profile:
+        torch.nn.functional.elu(x).sum().backward()
+    return [event.name for event in profile.events()]
+before, names_before = state(), names()
+import torch_elu
+assert state() == before
+with torch_elu.override_aten():
+    pass
+assert names() == names_before
+for old, new in zip(before, state()):
+    changed = {line for line in new if line not in old}
+    assert {line.split(":")[0] for line in changed} == {"BackendSelect"}, changed
+"""
+    assert run_python("-W", "error", "-c", script).stderr == ""
 
 
-@pytest.mark.parametrize(
-    "operator",
-    ["elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input"],
-)
-def test_only_the_cpu_kernel_changes_and_comes_back(operator: str) -> None:
-    before = registrations(f"aten::{operator}")
+def test_the_dispatchers_table_stays_the_same_while_threads_run_elu() -> None:
+    def table() -> list[str]:
+        return [
+            torch._C._dispatch_dump(f"aten::{name}")
+            + torch._C._dispatch_dump_table(f"aten::{name}")
+            for name in ("elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input")
+        ]
+
     with torch_elu.override_aten():
-        inside = registrations(f"aten::{operator}")
-    new = [line for line in inside if line not in before]
-    assert [line.split(":")[0] for line in new] == ["CPU", "CPU (inactive)"]
-    assert "override_aten.cpp" in new[0]
-    assert [line for line in before if line not in inside] == [
-        line for line in before if line.startswith("CPU:")
-    ]
-    assert registrations(f"aten::{operator}") == before
+        pass  # the first of a process fills its entry
+    x = inputs()
+    pytorchs, expected = F.elu(x), torch_elu.elu(x)
+    done = threading.Event()
+    wrong = []
 
+    def run() -> None:
+        while not done.is_set():
+            y = F.elu(x)
+            if not (torch.equal(y, pytorchs) or torch.equal(y, expected)):
+                wrong.append(y)
 
-def test_nested_overrides_leave_the_dispatcher_alone() -> None:
-    # It exchanges kernels without a lock, so other threads may run them meanwhile.
-    with torch_elu.override_aten():
-        before = registrations("aten::elu")
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    before = table()
+    for _ in range(50):
         with torch_elu.override_aten():
-            assert registrations("aten::elu") == before
+            assert table() == before
+            assert runs_ours()
+        assert table() == before
+        assert not runs_ours()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 # Autograd, transforms, compilers
