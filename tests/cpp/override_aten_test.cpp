@@ -81,7 +81,7 @@ TEST(OverrideAten, GuardsOnManyThreadsShareOneRegistration) {
   EXPECT_EQ(count, 200);
 }
 
-TEST(OverrideAten, BeginsAndEndsWhileOtherThreadsAreInsideElu) {
+TEST(OverrideAten, BeginsAndEndsWhileThreadsRunElu) {
   { const torch_elu::OverrideAten first; }  // fills its entry of the table
   const auto elu = c10::Dispatcher::singleton().findSchemaOrThrow("aten::elu", "");
   const auto table = elu.dumpComputedTable();
@@ -99,7 +99,7 @@ TEST(OverrideAten, BeginsAndEndsWhileOtherThreadsAreInsideElu) {
       }
     });
   }
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 20; ++round) {
     {
       const torch_elu::OverrideAten override_aten;
       EXPECT_EQ(elu.dumpComputedTable(), table);
