@@ -153,9 +153,6 @@ def test_the_source_tree_says_that_it_is_not_built(repository: Path, run_python:
 LOADS = {
     "by torch": "import torch; torch.ops.load_library(path)\n",
     "by another program": "import ctypes, torch; ctypes.CDLL(path)\n",
-    "by another name": (
-        "import os, torch; os.rename(path, path + '.1'); torch.ops.load_library(path + '.1')\n"
-    ),
 }
 
 
