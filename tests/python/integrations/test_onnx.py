@@ -420,9 +420,9 @@ def test_elu_plus_one_becomes_its_formula(dtype: torch.dtype, opset: int | None)
         *("Where", "Greater", "Add", "Exp")
     }
     if dtype != torch.bfloat16:  # for which onnxruntime has no Exp
-        rtol = 2 * torch.finfo(dtype).eps
-        result, exact = run(exported, x), exact_value(x, PLUS_ONE)
-        torch.testing.assert_close(result, exact, rtol=rtol, atol=0, equal_nan=True)
+        info = torch.finfo(dtype)
+        near = {"rtol": 2 * info.eps, "atol": info.smallest_normal * info.eps, "equal_nan": True}
+        torch.testing.assert_close(run(exported, x), exact_value(x, PLUS_ONE), **near)
 
 
 def test_the_translation_table_serves_where_onnxscript_was_not_told(
