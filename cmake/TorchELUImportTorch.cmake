@@ -13,6 +13,8 @@
 # Output:  TorchELU_TORCH_ROOT, TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown) and
 #          TorchELU_NVIDIA_FOLDERS; or else TorchELU_TORCH_PROBLEM, and no targets
 
+cmake_policy(VERSION 3.24...4.0)  # whatever the project around asks for
+
 function(torch_elu_import_torch)
   cmake_parse_arguments(PARSE_ARGV 0 arg "GLOBAL" "BUILT_WITH_TORCH;BUILT_WITH_CUDA;HINTS" "")
   set(given "${TorchELU_TORCH_ROOT}")

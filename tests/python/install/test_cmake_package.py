@@ -245,6 +245,7 @@ def test_the_project_around_is_left_as_it_was(tmp_path: Path, repository: Path, 
     output = cmake(
         *project(tmp_path, text), prefix, f"-DSOURCE={repository}", f"-DTorchELU_TORCH_ROOT={TORCH}"
     )
+    assert "Warning" not in output
     (new,) = re.findall(r"new: (.*?) \.", output)
     names = [name.strip() for name in new.split(";")]
     ours = ("torch_elu_", "TORCH_ELU_", "TorchELU_", "CMAKE_PROJECT_VERSION")  # CMake sets the last
