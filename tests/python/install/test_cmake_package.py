@@ -242,9 +242,8 @@ unset(aliased)
 def test_the_project_around_is_left_as_it_was(tmp_path: Path, repository: Path, way: str) -> None:
     text = SEES % ("find_package(TorchELU REQUIRED)" if way == "found" else ADDS)
     prefix = prefix_path(INSTALLED / "share" / "cmake")
-    output = cmake(
-        *project(tmp_path, text), prefix, f"-DSOURCE={repository}", f"-DTorchELU_TORCH_ROOT={TORCH}"
-    )
+    text = text.replace("${SOURCE}", str(repository))
+    output = cmake(*project(tmp_path, text), prefix, f"-DTorchELU_TORCH_ROOT={TORCH}")
     assert "Warning" not in output
     (new,) = re.findall(r"new: (.*?) \.", output)
     names = [name.strip() for name in new.split(";")]
