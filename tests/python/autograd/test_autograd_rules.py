@@ -262,7 +262,9 @@ def test_a_saved_input_that_was_changed_is_an_error_of_backward(
 
 
 @pytest.mark.parametrize(
-    "function", [*SAVES_OUTPUT.values(), partial(torch_elu.elu, inplace=True)], ids=str
+    "function",
+    [*SAVES_OUTPUT.values(), partial(torch_elu.elu, inplace=True)],
+    ids=[*SAVES_OUTPUT, "elu in place"],
 )
 def test_a_saved_output_that_was_changed_is_an_error_of_backward(
     function: Callable[[Tensor], Tensor],

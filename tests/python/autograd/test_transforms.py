@@ -151,7 +151,9 @@ def elu_backward(grad_output: Tensor, x: Tensor) -> Tensor:
 
 BACKWARD_DIMS = [dims for dims in itertools.product([0, 1, None], repeat=2) if dims != (None, None)]
 parametrize_backwards = pytest.mark.parametrize(
-    "backward", [elu_backward, torch.ops.torch_elu.elu_plus_one_backward], ids=str
+    "backward",
+    [elu_backward, torch.ops.torch_elu.elu_plus_one_backward],
+    ids=["elu", "elu_plus_one"],
 )
 
 
