@@ -134,15 +134,6 @@ def test_pictures_of_the_readme_exist() -> None:
     assert not missing, "run `make bench demo memory pictures`"
 
 
-def test_folders_and_files_that_the_readme_lists_exist() -> None:
-    (tree,) = [code for _, code in fenced_blocks("") if "csrc/math/formula.h" in code]
-    for line in tree.splitlines():
-        for path in re.split(r"  +", line)[0:2]:
-            for name in path.split():
-                if "/" in name and "{" not in name and re.fullmatch(r"[\w./]+", name):
-                    assert (REPOSITORY / name).exists(), name
-
-
 @pytest.mark.parametrize(
     "mistake",
     [
