@@ -135,11 +135,12 @@ at::Tensor elu_autograd(const at::Tensor& self, const at::Scalar& alpha, const a
                         const at::Scalar& input_scale, bool save_output) {
   const auto call = [&] {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return torch_elu::elu(self, ELUFuncOptions()
-                                    .alpha(alpha)
-                                    .scale(scale)
-                                    .input_scale(input_scale)
-                                    .save_output(save_output));
+    return save_output ? torch_elu::elu(self, ELUFuncOptions()
+                                                  .alpha(alpha)
+                                                  .scale(scale)
+                                                  .input_scale(input_scale)
+                                                  .save_output(true))
+                       : torch_elu::elu(self, alpha, scale, input_scale);
   };
   if (!is_differentiated(self)) {
     return call();

@@ -189,7 +189,8 @@ void for_each_run(at::TensorIterator& iter, const Run& run) {
 template <typename T>
 void Forward::operator()(const cpu::Kernels<T>& kernels) const {
   const auto kernel = is_plus_one ? kernels.plus_one : kernels.forward;
-  const auto coefficients = convert_coefficients<T>(alpha, scale, input_scale, name);
+  const auto coefficients = is_plus_one ? unit_coefficients<T>()
+                                        : convert_coefficients<T>(alpha, scale, input_scale, name);
   const bool is_new = !out.defined();
   if (is_new) {
     out = empty_output_cpu(self);
@@ -215,7 +216,8 @@ void Backward::operator()(const cpu::Kernels<T>& kernels) const {
   const auto kernel = is_plus_one ? kernels.plus_one_backward
                       : is_result ? kernels.backward_from_result
                                   : kernels.backward_from_input;
-  const auto coefficients = convert_coefficients<T>(alpha, scale, input_scale, name);
+  const auto coefficients = is_plus_one ? unit_coefficients<T>()
+                                        : convert_coefficients<T>(alpha, scale, input_scale, name);
   if (is_new) {
     grad_input = empty_output_cpu(saved);
     if (is_small_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {

@@ -139,9 +139,12 @@ class Converter {
   void inline_calls(jit::Block& block) {
     for (auto node = block.nodes().begin(); node != block.nodes().end();) {
       if (auto* const callee = find_callee(**node)) {
+        drop_function_constant(**node);
         auto before = node;
         --before;
-        inline_call(**node, *callee);
+        // As it was written: by default its graph comes as optimised for what autocast is set to
+        // now.
+        jit::inlineCallTo(*node, callee, callee->graph().get());
         node = ++before;
         continue;
       }
@@ -152,7 +155,7 @@ class Converter {
     }
   }
 
-  static void inline_call(jit::Node& call, jit::GraphFunction& callee) {
+  static void drop_function_constant(jit::Node& call) {
     if (call.kind() == c10::prim::CallFunction) {
       auto* const constant = call.input(0);
       call.removeInput(0);
@@ -160,8 +163,6 @@ class Converter {
         constant->node()->destroy();
       }
     }
-    // As it was written: by default its graph comes as optimised for what autocast is set to now.
-    jit::inlineCallTo(&call, &callee, callee.graph().get());
   }
 
   int64_t replace(jit::Block& block) {

@@ -128,13 +128,10 @@ void map_contiguous(const Function function, T* out, std::ptrdiff_t n, const Inp
 template <typename Lanes, typename Function, typename T, typename... Inputs>
 TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::ptrdiff_t out_stride,
                           std::ptrdiff_t n, Inputs&... inputs) {
-  if (out_stride == 1 && (... && (inputs.stride == 1))) {
-    const bool is_aligned = reinterpret_cast<std::uintptr_t>(out) % sizeof(T) == 0;
-    if (store == Store::streaming && is_aligned && n >= Lanes::count) {
-      map_contiguous<Lanes, true>(function, out, n, inputs.data...);
-    } else {
-      map_contiguous<Lanes, false>(function, out, n, inputs.data...);
-    }
+  const bool is_contiguous = out_stride == 1 && (... && (inputs.stride == 1));
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(out) % sizeof(T) == 0;
+  if (store == Store::streaming && is_contiguous && is_aligned && n >= Lanes::count) {
+    map_contiguous<Lanes, true>(function, out, n, inputs.data...);
     return;
   }
   if (n == 0) return;  // not even the one element of an expanded input is there
@@ -144,8 +141,9 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
     for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i * out_stride, result[0]);
     return;
   }
-  for (std::ptrdiff_t start = 0; start < n; start += block) {
-    const std::ptrdiff_t count = n - start < block ? n - start : block;
+  const std::ptrdiff_t at_once = is_contiguous ? n : block;
+  for (std::ptrdiff_t start = 0; start < n; start += at_once) {
+    const std::ptrdiff_t count = n - start < at_once ? n - start : at_once;
     T* const to = out_stride == 1 ? out + start : result;
     map_contiguous<Lanes, false>(function, to, count, inputs.contiguous(start, count)...);
     if (out_stride == 1) continue;
