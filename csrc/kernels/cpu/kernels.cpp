@@ -11,6 +11,8 @@
 #include "kernels/cpu/simd/avx512.h"
 #elif defined(__AVX2__)
 #include "kernels/cpu/simd/avx2.h"
+#elif defined(__SSE2__)
+#include "kernels/cpu/simd/sse2.h"
 #endif
 
 #define TORCH_ELU_JOIN(a, b) a##b
@@ -21,7 +23,7 @@
 namespace torch_elu::cpu {
 namespace {
 
-#if !defined(__AVX2__)
+#if !defined(__SSE2__)
 namespace simd = scalar;
 #endif
 

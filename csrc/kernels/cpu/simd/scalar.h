@@ -1,5 +1,5 @@
-// One number at a time, in plain C++: for the baseline, which the compiler vectorises, for Arm, and
-// for coefficients that only general.h can take.
+// One number at a time, in plain C++: for processors without a file beside this one, and for
+// coefficients that only general.h can take.
 #pragma once
 
 #include "kernels/cpu/kernels.h"
@@ -34,31 +34,33 @@ TORCH_ELU_INLINE BFloat16 from_float(float x, BFloat16) {
   return {static_cast<std::uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
 }
 
-// All the cases at once and a choice between them, so that loops of it vectorise.
-TORCH_ELU_INLINE float to_float(Float16 x) {
-  const std::uint32_t magnitude = x.bits & 0x7fffu;
-  const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000u) << 16;
+// The conversions of Float16, for an int32_t and a float or for vectors of them: all the cases at
+// once and a choice between them.
+template <typename Number, typename Bits>
+TORCH_ELU_INLINE Number float16_to_float(Bits x) {
+  const Bits magnitude = x & 0x7fff;
   // Exponent and mantissa in place, then the difference of the biases: exact for subnormals too.
-  const float finite = bit_cast<float>(magnitude << 13) * 0x1p+112f;
-  const std::uint32_t infinite_or_nan = 0x7f800000u | magnitude << 13;
-  const std::uint32_t bits =
-      magnitude >= 0x7c00u ? infinite_or_nan : bit_cast<std::uint32_t>(finite);
-  return bit_cast<float>(sign | bits);
+  const Bits finite = bit_cast<Bits>(bit_cast<Number>(magnitude << 13) * 0x1p+112f);
+  const Bits infinite_or_nan = 0x7f800000 | magnitude << 13;
+  return bit_cast<Number>((x & 0x8000) << 16 | (magnitude >= 0x7c00 ? infinite_or_nan : finite));
 }
 
-// To nearest, ties to even, overflow to infinity.
-TORCH_ELU_INLINE Float16 from_float(float x, Float16) {
-  const auto bits = bit_cast<std::uint32_t>(x);
-  const std::uint32_t sign = bits >> 16 & 0x8000u;
-  const std::uint32_t magnitude = bits & 0x7fffffffu;
+// To nearest, ties to even, overflow to infinity. The sign fills the upper half.
+template <typename Number, typename Bits>
+TORCH_ELU_INLINE Bits float_to_float16(Bits x, Number) {
+  const Bits sign = x >> 31 << 15, magnitude = x & 0x7fffffff;
   // Below 2^-14 the last bit of a float16 is worth 2^-24: adding 0.5 makes a float round there.
-  const std::uint32_t subnormal =
-      bit_cast<std::uint32_t>(bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
-  const std::uint32_t normal = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1)) >> 13;
-  const std::uint32_t finite = magnitude < 0x38800000u ? subnormal : normal;
-  const std::uint32_t at_most_infinite = magnitude >= 0x477ff000u ? 0x7c00u : finite;
-  const std::uint32_t result = magnitude > 0x7f800000u ? 0x7e00u : at_most_infinite;
-  return {static_cast<std::uint16_t>(sign | result)};
+  const Bits subnormal = bit_cast<Bits>(bit_cast<Number>(magnitude) + 0.5f) - 0x3f000000;
+  const Bits normal = (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
+  const Bits finite = magnitude < 0x38800000 ? subnormal : normal;
+  const Bits at_most_infinite = magnitude >= 0x477ff000 ? Bits{} + 0x7c00 : finite;
+  return sign | (magnitude > 0x7f800000 ? Bits{} + 0x7e00 : at_most_infinite);
+}
+
+TORCH_ELU_INLINE float to_float(Float16 x) { return float16_to_float<float>(std::int32_t{x.bits}); }
+
+TORCH_ELU_INLINE Float16 from_float(float x, Float16) {
+  return {static_cast<std::uint16_t>(float_to_float16(bit_cast<std::int32_t>(x), x))};
 }
 
 template <typename T>
