@@ -3,6 +3,11 @@
 
 include(${CMAKE_CURRENT_LIST_DIR}/Flags.cmake)
 
+# -fno-trapping-math changes no result; with it GCC vectorises plain loops, on processors without vectors of ours.
+# -fno-exceptions: nothing here throws, and the objects share no reference to the C++ runtime.
+# tools/arm.sh reads this line, too.
+set(TORCH_ELU_KERNEL_FLAGS -O3 -fno-trapping-math -fno-exceptions)
+
 function(torch_elu_add_kernels target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "EMULATED_AVX512" "" "")
   set(source ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/kernels/cpu/kernels.cpp)
@@ -23,9 +28,7 @@ function(torch_elu_add_kernels target)
     torch_elu_set_flags(${object})
     target_include_directories(${object} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc)
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
-    # -fno-trapping-math changes no result; with it GCC vectorises the plain loops of the baseline.
-    # -fno-exceptions: nothing here throws, and the objects share no reference to the C++ runtime.
-    target_compile_options(${object} PRIVATE -O3 -fno-trapping-math -fno-exceptions ${flags_${instruction_set}})
+    target_compile_options(${object} PRIVATE ${TORCH_ELU_KERNEL_FLAGS} ${flags_${instruction_set}})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
   endforeach()
 endfunction()

@@ -7,15 +7,17 @@ build=${1:-build/arm}
 gtest=${GTEST:-/usr/src/googletest/googletest}
 mkdir -p "$build"
 flags="-std=c++20 -O2 -ffp-contract=off -Icsrc -I$gtest/include -I$gtest"
-tests="tests/cpp/formula_test.cpp tests/cpp/kernels_test.cpp"
+kernels="$flags $(sed -n 's/^set(TORCH_ELU_KERNEL_FLAGS \(.*\))$/\1/p' cmake/Kernels.cmake) -DTORCH_ELU_SIMD=baseline"
+tests="tests/cpp/bounds_test.cpp tests/cpp/formula_test.cpp tests/cpp/kernels_test.cpp"
 
 cross=aarch64-linux-gnu-g++
-$cross $flags -O3 -fno-trapping-math -DTORCH_ELU_SIMD=baseline -c csrc/kernels/cpu/kernels.cpp -o "$build/kernels.o"
+$cross $kernels -c csrc/kernels/cpu/kernels.cpp -o "$build/kernels.o"
 $cross $flags $tests "$gtest/src/gtest-all.cc" "$gtest/src/gtest_main.cc" "$build/kernels.o" \
   -o "$build/kernels_test" -static -pthread
 $cross $flags tests/cpp/digests.cpp "$build/kernels.o" -o "$build/digests" -static
+python3 tests/cpp/hot_loops.py --objdump aarch64-linux-gnu-objdump "$build/kernels.o"
 
-${CXX:-g++} $flags -O3 -fno-trapping-math -DTORCH_ELU_SIMD=baseline -c csrc/kernels/cpu/kernels.cpp -o "$build/here.o"
+${CXX:-g++} $kernels -c csrc/kernels/cpu/kernels.cpp -o "$build/here.o"
 ${CXX:-g++} $flags -DTORCH_ELU_BASELINE_ONLY tests/cpp/digests.cpp "$build/here.o" -o "$build/digests_here"
 
 qemu-aarch64 "$build/kernels_test" --gtest_brief=1

@@ -8,6 +8,9 @@
 
 #include "operations.h"
 #include "reference.h"
+#if defined(__SSE2__) && !defined(__FMA__)
+#include "kernels/cpu/simd/sse2.h"
+#endif
 
 namespace torch_elu::cpu {
 namespace {
@@ -327,6 +330,55 @@ TYPED_TEST(HalfKernelsOf, conversion_is_correctly_rounded) {
     }
   }
 }
+
+#if defined(__SSE2__) && !defined(__FMA__)
+// Products a hair from a power of two, added where that power is half of a last place, among normal
+// and among subnormal numbers; every triple of special numbers; and any bits.
+template <typename V>
+void expect_correctly_rounded_fma() {
+  using T = number_t<V>;
+  using limits = std::numeric_limits<T>;
+  const auto check = [](T a, T b, T c) {
+    T got[V::count];
+    simd::Lanes<T>::store(got, fma(V(a), V(b), V(c)));
+    const T wanted = std::fma(a, b, c);
+    for (const T each : got) {
+      ASSERT_TRUE(same(each, wanted))
+          << a << " * " << b << " + " << c << ": " << each << ", not " << wanted;
+    }
+  };
+  std::mt19937_64 random(27);
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  const auto sign = [&] { return static_cast<T>(below(2) ? 1 : -1); };
+  for (int i = 0; i < 300000; ++i) {
+    const T hair = static_cast<T>(below(8)) * limits::epsilon();
+    const int exponent = i % 2 ? below(40) - 20 : limits::min_exponent - below(limits::digits + 2);
+    const T c = std::ldexp(1 + static_cast<T>(below(64)) * limits::epsilon(), exponent);
+    const int last = std::max(exponent, limits::min_exponent - 1) - limits::digits;
+    const T power = std::ldexp(T(1), last / 2), rest = std::ldexp(T(1), last - last / 2);
+    check(sign() * (1 + hair) * power, sign() * (1 - hair) * rest, sign() * c);
+  }
+  const T special[] = {0,      limits::denorm_min(), limits::min(),      limits::epsilon(),  1,
+                       T(1.5), limits::max(),        limits::infinity(), limits::quiet_NaN()};
+  for (const T a : special) {
+    for (const T b : special) {
+      for (const T c : special) {
+        for (const T s : {T(1), T(-1)}) {
+          check(s * a, b, c);
+          check(s * a, b, -c);
+        }
+      }
+    }
+  }
+  const auto x = inputs<T>();
+  for (std::size_t i = 0; i + 2 < x.size(); ++i) check(x[i], x[i + 1], x[i + 2]);
+}
+
+TEST(FusedMultiplyAddOfSse2, is_correctly_rounded) {
+  expect_correctly_rounded_fma<simd::Floats>();
+  expect_correctly_rounded_fma<simd::Doubles>();
+}
+#endif
 
 }  // namespace
 }  // namespace torch_elu::cpu

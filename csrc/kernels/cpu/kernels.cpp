@@ -13,6 +13,12 @@
 #include "kernels/cpu/simd/avx2.h"
 #elif defined(__SSE2__)
 #include "kernels/cpu/simd/sse2.h"
+#elif defined(__aarch64__)
+#include "kernels/cpu/simd/neon.h"
+#else
+namespace torch_elu::cpu {
+namespace simd = scalar;
+}
 #endif
 
 #define TORCH_ELU_JOIN(a, b) a##b
@@ -22,10 +28,6 @@
 
 namespace torch_elu::cpu {
 namespace {
-
-#if !defined(__SSE2__)
-namespace simd = scalar;
-#endif
 
 // A strided run goes through buffers of so many elements, which stay in the first cache.
 constexpr std::ptrdiff_t block = 256;
@@ -104,8 +106,10 @@ TORCH_ELU_INLINE void write(T* to, V x) {
 #define TORCH_ELU_INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+// Not inlined: tests/cpp/hot_loops.py finds the loops by its name.
 template <typename Lanes, bool streaming, typename Function, typename T, typename... Inputs>
-void map_contiguous(const Function function, T* out, std::ptrdiff_t n, const Inputs*... inputs) {
+__attribute__((noinline)) void map_contiguous(const Function function, T* out, std::ptrdiff_t n,
+                                              const Inputs*... inputs) {
   std::ptrdiff_t done = 0;
   if constexpr (streaming) {  // wants whole vectors at aligned addresses
     constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
@@ -133,7 +137,7 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
   const bool is_contiguous = out_stride == 1 && (... && (inputs.stride == 1));
   const bool is_aligned = reinterpret_cast<std::uintptr_t>(out) % sizeof(T) == 0;
   if (store == Store::streaming && is_contiguous && is_aligned && n >= Lanes::count) {
-    map_contiguous<Lanes, true>(function, out, n, inputs.data...);
+    map_contiguous<Lanes, simd::streams>(function, out, n, inputs.data...);
     return;
   }
   if (n == 0) return;  // not even the one element of an expanded input is there

@@ -31,11 +31,6 @@ TORCH_ELU_INLINE void stream_bits(void* to, Doubles x) {
   _mm256_stream_si256(static_cast<__m256i*>(to), bit_cast<__m256i>(x.v));
 }
 
-// In the upper half of each float; see scalar.h.
-TORCH_ELU_INLINE Floats::Bits round_to_bfloat16(Floats x) {
-  return x.bits() + 0x7fff + (x.bits() >> 16 & 1);
-}
-
 TORCH_ELU_INLINE Floats to_bfloat16(Floats even, Floats odd) {
   const auto low = bit_cast<__m256i>(round_to_bfloat16(even) >> 16);
   return bit_cast<Floats::Register>(
@@ -69,6 +64,7 @@ struct Lanes<Float16> {
   }
 };
 
+constexpr bool streams = true;
 TORCH_ELU_INLINE void finish_streaming() { _mm_sfence(); }
 
 }  // namespace simd

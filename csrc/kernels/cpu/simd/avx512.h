@@ -92,6 +92,7 @@ struct Lanes<Float16> {
   }
 };
 
+constexpr bool streams = true;
 TORCH_ELU_INLINE void finish_streaming() { _mm_sfence(); }
 
 }  // namespace simd

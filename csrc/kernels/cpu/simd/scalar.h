@@ -85,6 +85,7 @@ struct Lanes {
   TORCH_ELU_INLINE static void stream(T* to, number_t x) { store(to, x); }
 };
 
+constexpr bool streams = false;
 TORCH_ELU_INLINE void finish_streaming() {}
 
 }  // namespace scalar

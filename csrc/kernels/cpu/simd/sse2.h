@@ -36,16 +36,16 @@ TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
         bit_cast<__m128i>(_mm_shuffle_ps(bit_cast<__m128>(first), bit_cast<__m128>(second), 0x88)),
         3);
   };
-  // To round twice does harm only halfway between two floats, or where the result is subnormal; and
-  // not where the product is a float (Figueroa, "When is double rounding innocuous?", 1995).
+  // To round twice does harm only halfway between two floats, or where the result is subnormal...
   const __m128i halfway =
       _mm_cmpeq_epi32(rest(low_sum, high_sum), _mm_set1_epi32(static_cast<int>(0x80000000)));
   const __m128i twice = bit_cast<__m128i>(result.bits() + result.bits() + 0x7fffffff);
-  const __m128i subnormal = _mm_cmplt_epi32(twice, _mm_set1_epi32(static_cast<int>(0x81000000)));
-  const __m128i exact = _mm_cmpeq_epi32(rest(low_product, high_product), _mm_setzero_si128());
-  const __m128i doubtful = _mm_andnot_si128(exact, _mm_or_si128(halfway, subnormal));
-  if (_mm_movemask_ps(bit_cast<__m128>(doubtful)) != 0) [[unlikely]] {
-    return fma_one_by_one(a, b, c);
+  const __m128i normal = _mm_cmpgt_epi32(twice, _mm_set1_epi32(static_cast<int>(0x80ffffff)));
+  const int safe = _mm_movemask_ps(bit_cast<__m128>(_mm_andnot_si128(halfway, normal)));
+  if (safe != 15) [[unlikely]] {
+    // ... and not where the product is a float (Figueroa, "When is double rounding innocuous?").
+    const __m128i exact = _mm_cmpeq_epi32(rest(low_product, high_product), _mm_setzero_si128());
+    if ((safe | _mm_movemask_ps(bit_cast<__m128>(exact))) != 15) return fma_one_by_one(a, b, c);
   }
   return result;
 }
@@ -53,9 +53,6 @@ TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
 // minps and maxps give their second operand where one is NaN or both are zero.
 TORCH_ELU_INLINE Floats at_least(Floats x, Floats low) { return _mm_max_ps(low.v, x.v); }
 TORCH_ELU_INLINE Floats at_most(Floats x, Floats high) { return _mm_min_ps(high.v, x.v); }
-TORCH_ELU_INLINE void stream_bits(void* to, Floats x) {
-  _mm_stream_si128(static_cast<__m128i*>(to), bit_cast<__m128i>(x.v));
-}
 
 struct Split {
   __m128d high, low;
@@ -98,14 +95,10 @@ TORCH_ELU_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
 
 TORCH_ELU_INLINE Doubles at_least(Doubles x, Doubles low) { return _mm_max_pd(low.v, x.v); }
 TORCH_ELU_INLINE Doubles at_most(Doubles x, Doubles high) { return _mm_min_pd(high.v, x.v); }
-TORCH_ELU_INLINE void stream_bits(void* to, Doubles x) {
-  _mm_stream_si128(static_cast<__m128i*>(to), bit_cast<__m128i>(x.v));
-}
 
-// In the upper half of each float; see scalar.h.
-TORCH_ELU_INLINE Floats::Bits round_to_bfloat16(Floats x) {
-  return x.bits() + 0x7fff + (x.bits() >> 16 & 1);
-}
+// The arithmetic takes longer than memory.
+constexpr bool streams = false;
+TORCH_ELU_INLINE void finish_streaming() {}
 
 TORCH_ELU_INLINE Floats to_bfloat16(Floats even, Floats odd) {
   return Floats(round_to_bfloat16(even) >> 16 | (round_to_bfloat16(odd) & 0xffff0000));
@@ -114,7 +107,7 @@ TORCH_ELU_INLINE Floats to_bfloat16(Floats even, Floats odd) {
 template <>
 struct Lanes<float> : PlainLanes<Floats, 4> {};
 template <>
-struct Lanes<double> : PlainLanes<Doubles, 4> {};
+struct Lanes<double> : PlainLanes<Doubles, 2> {};
 template <>
 struct Lanes<BFloat16> : BFloat16Lanes<Floats> {
   static constexpr int in_step = 2;
@@ -132,9 +125,6 @@ struct Lanes<Float16> {
   TORCH_ELU_INLINE static void store(Float16* to, Pair<Floats> x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), rounded(x));
   }
-  TORCH_ELU_INLINE static void stream(Float16* to, Pair<Floats> x) {
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to), rounded(x));
-  }
 
  private:
   using Bits = RegisterOf<std::int32_t, 16>::type;
@@ -148,8 +138,6 @@ struct Lanes<Float16> {
     return _mm_packs_epi32(bits(x.first), bits(x.second));
   }
 };
-
-TORCH_ELU_INLINE void finish_streaming() { _mm_sfence(); }
 
 }  // namespace simd
 }  // namespace TORCH_ELU_SIMD

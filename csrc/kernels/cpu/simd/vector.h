@@ -66,6 +66,12 @@ TORCH_ELU_INLINE Vector<T, bytes> low_bits_to_exponent(Vector<T, bytes> x, bits_
   return Vector<T, bytes>((x.bits() << Constants<T>::mantissa_bits) + offset);
 }
 
+// In the upper half of each float; see scalar.h.
+template <int bytes>
+TORCH_ELU_INLINE auto round_to_bfloat16(Vector<float, bytes> x) {
+  return x.bits() + 0x7fff + (x.bits() >> 16 & 1);
+}
+
 // From and to memory: T is what lies there.
 template <typename T>
 struct Lanes;
