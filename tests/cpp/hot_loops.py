@@ -42,8 +42,8 @@ def functions(objdump: str, path: str) -> list[tuple[str, Function]]:
         elif relocation := re.match(r"\s+[0-9a-f]+: R_\w+\s+(\S+)", line):
             address, instruction = found[-1][1][-1]  # names what it calls
             found[-1][1][-1] = address, f"{instruction} <{relocation[1]}>"
-        elif instruction := re.match(r"\s+([0-9a-f]+):\s+(.*)", line):
-            found[-1][1].append((int(instruction[1], 16), " ".join(instruction[2].split())))
+        elif parts := re.match(r"\s+([0-9a-f]+):\s+(.*)", line):
+            found[-1][1].append((int(parts[1], 16), " ".join(parts[2].split())))
     return found
 
 
@@ -61,7 +61,7 @@ def complaints(objdump: str, path: str) -> list[str]:
     for function in FUNCTIONS:
         for type_name in TYPES:
             wanted = f"::{function}<{type_name}>, "
-            bodies = [body for name, body in found if f"map_contiguous<" in name and wanted in name]
+            bodies = [body for name, body in found if "map_contiguous<" in name and wanted in name]
             if not any(PACKED.search(loop) for body in bodies for loop in loops(body)):
                 result.append(f"{path}: {function}<{type_name}> has no loop of vectors")
             scalar = [line for body in bodies for _, line in body if SCALAR.match(line)]
