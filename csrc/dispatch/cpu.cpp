@@ -21,53 +21,51 @@
 namespace torch_elu {
 namespace {
 
-// A call whose elements' type is not known yet: operator() takes the kernels for it.
+// A call whose elements' type is not known yet: operator() takes the kernels for it, and the name
+// of the operator.
 struct Forward {
-  const char* name;
   at::Tensor& out;  // allocated where it is undefined
   const at::Tensor& self;
   const at::Scalar &alpha, &scale, &input_scale;
   bool is_plus_one = false;
 
   template <typename T>
-  void operator()(const cpu::Kernels<T>& kernels) const;
+  void operator()(const cpu::Kernels<T>& kernels, const char* name) const;
 };
 
-// Of operands of one dtype; a new grad_input also needs them to be of one shape.
+// Of operands of one dtype and shape.
 struct Backward {
-  const char* name;
-  at::Tensor& grad_input;  // allocated where it is undefined
+  at::Tensor& grad_input;  // allocated, in the layout of `saved`
   const at::Tensor &grad_output, &saved;
   const at::Scalar &alpha, &scale, &input_scale;
   bool is_result;
-  bool is_new = false;  // grad_input gets the layout of `saved`
   bool is_plus_one = false;
 
   template <typename T>
-  void operator()(const cpu::Kernels<T>& kernels) const;
+  void operator()(const cpu::Kernels<T>& kernels, const char* name) const;
 };
 
 template <typename Call>
-void with_kernels_for(at::ScalarType dtype, const Call& call) {
+void with_kernels_for(at::ScalarType dtype, const char* name, const Call& call) {
   const cpu::KernelTable& table = cpu::kernels();
   switch (dtype) {
     case at::kDouble:
-      return call(table.float64);
+      return call(table.float64, name);
     case at::kFloat:
-      return call(table.float32);
+      return call(table.float32, name);
     case at::kHalf:
-      return call(table.float16);
+      return call(table.float16, name);
     case at::kBFloat16:
-      return call(table.bfloat16);
+      return call(table.bfloat16, name);
     default:
-      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, call.name));
+      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, name));
   }
 }
 
 at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
   at::Tensor out;
-  with_kernels_for(self.scalar_type(),
-                   Forward{"elu_plus_one", out, self, 1, 1, 1, /*is_plus_one=*/true});
+  with_kernels_for(self.scalar_type(), "elu_plus_one",
+                   Forward{out, self, 1, 1, 1, /*is_plus_one=*/true});
   return out;
 }
 
@@ -76,18 +74,16 @@ at::Tensor elu_plus_one_backward_cpu(const at::Tensor& grad_output, const at::Te
   check_backward_operands(grad_output, result, name, "result");
   const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, result, name);
   at::Tensor grad_input;
-  with_kernels_for(saved->scalar_type(),
-                   Backward{name, grad_input, *expanded_grad_output, *saved, 1, 1, 1,
-                            /*is_result=*/true, /*is_new=*/true, /*is_plus_one=*/true});
+  with_kernels_for(saved->scalar_type(), name,
+                   Backward{grad_input, *expanded_grad_output, *saved, 1, 1, 1,
+                            /*is_result=*/true, /*is_plus_one=*/true});
   return grad_input;
 }
-
-}  // namespace
 
 at::Tensor elu_cpu(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                    const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
-  with_kernels_for(self.scalar_type(), Forward{"elu", out, self, alpha, scale, input_scale});
+  with_kernels_for(self.scalar_type(), "elu", Forward{out, self, alpha, scale, input_scale});
   return out;
 }
 
@@ -95,13 +91,13 @@ at::Tensor& elu_out_cpu(const at::Tensor& self, const at::Scalar& alpha, const a
                         const at::Scalar& input_scale, at::Tensor& out) {
   check_defined(self, "elu.out");
   check_defined(out, "elu.out");
-  with_kernels_for(self.scalar_type(), Forward{"elu.out", out, self, alpha, scale, input_scale});
+  with_kernels_for(self.scalar_type(), "elu.out", Forward{out, self, alpha, scale, input_scale});
   return out;
 }
 
 at::Tensor& elu_inplace_cpu(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                             const at::Scalar& input_scale) {
-  with_kernels_for(self.scalar_type(), Forward{"elu_", self, self, alpha, scale, input_scale});
+  with_kernels_for(self.scalar_type(), "elu_", Forward{self, self, alpha, scale, input_scale});
   return self;
 }
 
@@ -113,23 +109,11 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
   check_result_is_enough(is_result, alpha, scale, input_scale);
   const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, self_or_result, name);
   at::Tensor grad_input;
-  with_kernels_for(saved->scalar_type(),
-                   Backward{name, grad_input, *expanded_grad_output, *saved, alpha, scale,
-                            input_scale, is_result, /*is_new=*/true});
+  with_kernels_for(
+      saved->scalar_type(), name,
+      Backward{grad_input, *expanded_grad_output, *saved, alpha, scale, input_scale, is_result});
   return grad_input;
 }
-
-at::Tensor& elu_backward_out_cpu(const at::Tensor& grad_output, const at::Scalar& alpha,
-                                 const at::Scalar& scale, const at::Scalar& input_scale,
-                                 bool is_result, const at::Tensor& self_or_result,
-                                 at::Tensor& grad_input) {
-  with_kernels_for(self_or_result.scalar_type(),
-                   Backward{"elu_backward", grad_input, grad_output, self_or_result, alpha, scale,
-                            input_scale, is_result});
-  return grad_input;
-}
-
-namespace {
 
 // Work below this is done sooner by one thread than it takes to wake a second one.
 constexpr int64_t kGrainSize = int64_t{128} * 1024;
@@ -162,7 +146,7 @@ bool may_write_into(const at::Tensor& out, const at::Tensor& self) {
 // unless it has fewer elements than a vector and fewer than the outer one; then along that, as far
 // as the caches hold them all.
 template <typename T, int operands, typename Run>
-void for_each_run(at::TensorIterator& iter, const Run& run) {
+void for_each_run(at::TensorIteratorBase& iter, const Run& run) {
   // No OpenMP of our own: for_each runs in libtorch, on the threads that torch.set_num_threads()
   // governs.
   iter.for_each(
@@ -187,7 +171,33 @@ void for_each_run(at::TensorIterator& iter, const Run& run) {
 }
 
 template <typename T>
-void Forward::operator()(const cpu::Kernels<T>& kernels) const {
+void run_forward(at::TensorIteratorBase& iter, decltype(cpu::Kernels<T>::forward) kernel,
+                 const Coefficients<T>& coefficients) {
+  constexpr int64_t size = sizeof(T);
+  // What is overwritten is in the caches already.
+  const auto store = iter.data_ptr(0) == iter.data_ptr(1) ? cpu::Store::cached
+                                                          : cpu::store_for(iter.numel() * size);
+  for_each_run<T, 2>(iter, [&](const auto& data, const int64_t* strides, int64_t n) {
+    kernel(reinterpret_cast<T*>(data[0]), strides[0] / size, reinterpret_cast<const T*>(data[1]),
+           strides[1] / size, n, coefficients, store);
+  });
+}
+
+template <typename T>
+void run_backward(at::TensorIteratorBase& iter,
+                  decltype(cpu::Kernels<T>::backward_from_input) kernel,
+                  const Coefficients<T>& coefficients) {
+  constexpr int64_t size = sizeof(T);
+  const auto store = cpu::store_for(iter.numel() * size);
+  for_each_run<T, 3>(iter, [&](const auto& data, const int64_t* strides, int64_t n) {
+    kernel(reinterpret_cast<T*>(data[0]), strides[0] / size, reinterpret_cast<const T*>(data[1]),
+           strides[1] / size, reinterpret_cast<const T*>(data[2]), strides[2] / size, n,
+           coefficients, store);
+  });
+}
+
+template <typename T>
+void Forward::operator()(const cpu::Kernels<T>& kernels, const char* name) const {
   const auto kernel = is_plus_one ? kernels.plus_one : kernels.forward;
   const auto coefficients = is_plus_one ? unit_coefficients<T>()
                                         : convert_coefficients<T>(alpha, scale, input_scale, name);
@@ -200,46 +210,49 @@ void Forward::operator()(const cpu::Kernels<T>& kernels) const {
            1, self.numel(), coefficients, cpu::Store::cached);
     return;
   }
-  constexpr int64_t size = sizeof(T);
   auto iter = at::TensorIterator::unary_op(out, self);
-  // What is overwritten is in the caches already.
-  const auto store = iter.data_ptr(0) == iter.data_ptr(1) ? cpu::Store::cached
-                                                          : cpu::store_for(iter.numel() * size);
-  for_each_run<T, 2>(iter, [&](const auto& data, const int64_t* strides, int64_t n) {
-    kernel(reinterpret_cast<T*>(data[0]), strides[0] / size, reinterpret_cast<const T*>(data[1]),
-           strides[1] / size, n, coefficients, store);
-  });
+  run_forward(iter, kernel, coefficients);
 }
 
 template <typename T>
-void Backward::operator()(const cpu::Kernels<T>& kernels) const {
+void Backward::operator()(const cpu::Kernels<T>& kernels, const char* name) const {
   const auto kernel = is_plus_one ? kernels.plus_one_backward
                       : is_result ? kernels.backward_from_result
                                   : kernels.backward_from_input;
   const auto coefficients = is_plus_one ? unit_coefficients<T>()
                                         : convert_coefficients<T>(alpha, scale, input_scale, name);
-  if (is_new) {
-    grad_input = empty_output_cpu(saved);
-    if (is_small_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
-      kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
-             static_cast<const T*>(grad_output.const_data_ptr()), 1,
-             static_cast<const T*>(saved.const_data_ptr()), 1, saved.numel(), coefficients,
-             cpu::Store::cached);
-      return;
-    }
+  grad_input = empty_output_cpu(saved);
+  if (is_small_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
+    kernel(static_cast<T*>(grad_input.mutable_data_ptr()), 1,
+           static_cast<const T*>(grad_output.const_data_ptr()), 1,
+           static_cast<const T*>(saved.const_data_ptr()), 1, saved.numel(), coefficients,
+           cpu::Store::cached);
+    return;
   }
-  constexpr int64_t size = sizeof(T);
   auto iter = at::TensorIterator::binary_op(grad_input, grad_output, saved);
-  const auto store = cpu::store_for(iter.numel() * size);
-  for_each_run<T, 3>(iter, [&](const auto& data, const int64_t* strides, int64_t n) {
-    kernel(reinterpret_cast<T*>(data[0]), strides[0] / size, reinterpret_cast<const T*>(data[1]),
-           strides[1] / size, reinterpret_cast<const T*>(data[2]), strides[2] / size, n,
-           coefficients, store);
-  });
-  grad_input = iter.output();
+  run_backward(iter, kernel, coefficients);
 }
 
 }  // namespace
+
+void elu_kernel(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
+                const at::Scalar& input_scale) {
+  const auto run = [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
+    run_forward(iter, kernels.forward, convert_coefficients<T>(alpha, scale, input_scale, name));
+  };
+  with_kernels_for(iter.common_dtype(), "elu", run);
+}
+
+void elu_backward_kernel(at::TensorIteratorBase& iter, const at::Scalar& alpha,
+                         const at::Scalar& scale, const at::Scalar& input_scale, bool is_result) {
+  const auto run = [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
+    run_backward(iter, is_result ? kernels.backward_from_result : kernels.backward_from_input,
+                 convert_coefficients<T>(alpha, scale, input_scale, name));
+  };
+  with_kernels_for(iter.common_dtype(), "elu_backward", run);
+  iter.cast_outputs();
+}
+
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CPU, m) {

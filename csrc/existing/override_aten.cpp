@@ -1,130 +1,96 @@
-// The CPU kernels under PyTorch's own operators, at the dispatch key BackendSelect: every call
-// passes it right before the kernel of its device, and PyTorch has none there for these operators.
-// So no kernel is replaced, PyTorch's or another library's, and what ours do not do (integers,
-// mixed dtypes, a coefficient out of range, ...) goes on to the kernel that it would have gone to.
+// The CPU kernels under PyTorch's own operators: an override exchanges the pointers by which those
+// call PyTorch's kernels. The dispatcher is not involved, and a call outside an override takes the
+// same instructions as without this library.
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/elu_backward_ops.h>
-#include <ATen/ops/elu_ops.h>
-#include <c10/core/DispatchKeySet.h>
-#include <torch/library.h>
+#include <ATen/EmptyTensor.h>
+#include <ATen/TensorIterator.h>
+#include <ATen/ops/elu_backward_cpu_dispatch.h>
+#include <ATen/ops/elu_cpu_dispatch.h>
 #include <torch_elu/override_aten.h>
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
 
+#include "compat/elu_stubs.h"
 #include "dispatch/cpu.h"
 #include "dispatch/operands.h"
 
 namespace torch_elu {
 namespace {
 
-std::atomic<int> overrides = 0;  // in force now
-
-constexpr c10::DispatchKeySet kNext(c10::DispatchKeySet::FULL_AFTER,
-                                    c10::DispatchKey::BackendSelect);
-
-bool is_in_force(c10::DispatchKeySet keys) {
-  return overrides.load(std::memory_order_relaxed) != 0 &&
-         (keys & kNext).highestPriorityTypeId() == c10::DispatchKey::CPU;
+std::atomic<void*>& elu_pointer() { return compat::cpu_kernel(at::native::elu_stub); }
+std::atomic<void*>& elu_backward_pointer() {
+  return compat::cpu_kernel(at::native::elu_backward_stub);
 }
 
-bool is_in_range(const at::Scalar& coefficient, at::ScalarType dtype) {
-  return !coefficient.isComplex() && (dtype == at::kDouble || fits<float>(coefficient.toDouble()));
-}
+struct Kernels {
+  at::native::elu_fn elu;
+  at::native::elu_backward_fn elu_backward;
+};
 
-bool is_ours(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
+// PyTorch stores its pointers in the first call of a process, and would overwrite ours if that call
+// ran on another thread. So it is made when this library is loaded, below the dispatcher.
+const Kernels pytorchs = [] {
+  const at::Tensor empty(
+      at::detail::empty_cpu({0}, at::kFloat, /*pin_memory=*/false, std::nullopt));
+  at::cpu::elu_backward(empty, 1, 1, 1, /*is_result=*/false, at::cpu::elu(empty));
+  return Kernels{reinterpret_cast<at::native::elu_fn>(elu_pointer().load()),
+                 reinterpret_cast<at::native::elu_backward_fn>(elu_backward_pointer().load())};
+}();
+
+// What our kernels do not take goes to PyTorch's, and ends in its errors.
+bool is_ours(const at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
              const at::Scalar& input_scale) {
-  const auto dtype = self.scalar_type();
-  return is_supported(dtype) && is_in_range(alpha, dtype) && is_in_range(scale, dtype) &&
-         is_in_range(input_scale, dtype);
+  const auto dtype = iter.common_dtype();
+  const auto is_in_range = [&](const at::Scalar& coefficient) {
+    return !coefficient.isComplex() &&
+           (dtype == at::kDouble || fits<float>(coefficient.toDouble()));
+  };
+  return is_supported(dtype) && is_in_range(alpha) && is_in_range(scale) &&
+         is_in_range(input_scale);
 }
 
-// PyTorch refuses a backward from the result of a negative alpha, takes one of a negative scale or
-// input_scale, and promotes mixed dtypes.
-bool is_backward_ours(const at::Tensor& grad_output, const at::Scalar& alpha,
-                      const at::Scalar& scale, const at::Scalar& input_scale, bool is_result,
-                      const at::Tensor& self_or_result) {
-  return grad_output.scalar_type() == self_or_result.scalar_type() &&
-         is_ours(self_or_result, alpha, scale, input_scale) &&
-         (!is_result || is_result_enough(alpha, scale, input_scale));
+void elu(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
+         const at::Scalar& input_scale) {
+  const bool ours = is_ours(iter, alpha, scale, input_scale);
+  (ours ? elu_kernel : pytorchs.elu)(iter, alpha, scale, input_scale);
 }
 
-// Kernels call kernels here. Through the dispatcher, torch_elu::elu could come back to aten::elu.
-
-at::Tensor elu(c10::DispatchKeySet keys, const at::Tensor& self, const at::Scalar& alpha,
-               const at::Scalar& scale, const at::Scalar& input_scale) {
-  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
-             ? elu_cpu(self, alpha, scale, input_scale, /*save_output=*/false)
-             : at::_ops::elu::redispatch(keys & kNext, self, alpha, scale, input_scale);
+// PyTorch finds a gradient from the result of a negative scale or input_scale, too.
+void elu_backward(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
+                  const at::Scalar& input_scale, bool is_result) {
+  const bool ours = is_ours(iter, alpha, scale, input_scale) &&
+                    (!is_result || is_result_enough(alpha, scale, input_scale));
+  (ours ? elu_backward_kernel : pytorchs.elu_backward)(iter, alpha, scale, input_scale, is_result);
 }
 
-at::Tensor& elu_inplace(c10::DispatchKeySet keys, at::Tensor& self, const at::Scalar& alpha,
-                        const at::Scalar& scale, const at::Scalar& input_scale) {
-  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
-             ? elu_inplace_cpu(self, alpha, scale, input_scale)
-             : at::_ops::elu_::redispatch(keys & kNext, self, alpha, scale, input_scale);
+void run(const Kernels& kernels) {
+  elu_pointer().store(reinterpret_cast<void*>(kernels.elu));
+  elu_backward_pointer().store(reinterpret_cast<void*>(kernels.elu_backward));
 }
 
-at::Tensor& elu_out(c10::DispatchKeySet keys, const at::Tensor& self, const at::Scalar& alpha,
-                    const at::Scalar& scale, const at::Scalar& input_scale, at::Tensor& out) {
-  return is_in_force(keys) && is_ours(self, alpha, scale, input_scale)
-             ? elu_out_cpu(self, alpha, scale, input_scale, out)
-             : at::_ops::elu_out::redispatch(keys & kNext, self, alpha, scale, input_scale, out);
-}
+std::mutex mutex;
+int overrides = 0;  // in force now
 
-at::Tensor elu_backward(c10::DispatchKeySet keys, const at::Tensor& grad_output,
-                        const at::Scalar& alpha, const at::Scalar& scale,
-                        const at::Scalar& input_scale, bool is_result,
-                        const at::Tensor& self_or_result) {
-  if (!is_in_force(keys) ||
-      !is_backward_ours(grad_output, alpha, scale, input_scale, is_result, self_or_result)) {
-    return at::_ops::elu_backward::redispatch(keys & kNext, grad_output, alpha, scale, input_scale,
-                                              is_result, self_or_result);
+void begin() {
+  const std::lock_guard lock(mutex);
+  if (overrides++ == 0) {
+    run({elu, elu_backward});
   }
-  if (grad_output.is_contiguous() && self_or_result.is_contiguous() &&
-      grad_output.sizes() == self_or_result.sizes()) {
-    return elu_backward_cpu(grad_output, alpha, scale, input_scale, is_result, self_or_result);
+}
+
+void end() {
+  const std::lock_guard lock(mutex);
+  if (--overrides == 0) {
+    run(pytorchs);
   }
-  at::Tensor grad_input;
-  return elu_backward_out_cpu(grad_output, alpha, scale, input_scale, is_result, self_or_result,
-                              grad_input);
-}
-
-at::Tensor& elu_backward_out(c10::DispatchKeySet keys, const at::Tensor& grad_output,
-                             const at::Scalar& alpha, const at::Scalar& scale,
-                             const at::Scalar& input_scale, bool is_result,
-                             const at::Tensor& self_or_result, at::Tensor& grad_input) {
-  return is_in_force(keys) &&
-                 is_backward_ours(grad_output, alpha, scale, input_scale, is_result,
-                                  self_or_result) &&
-                 grad_input.scalar_type() == self_or_result.scalar_type()
-             ? elu_backward_out_cpu(grad_output, alpha, scale, input_scale, is_result,
-                                    self_or_result, grad_input)
-             : at::_ops::elu_backward_grad_input::redispatch(keys & kNext, grad_output, alpha,
-                                                             scale, input_scale, is_result,
-                                                             self_or_result, grad_input);
-}
-
-// Only at the first override, so that loading this library leaves PyTorch's operators as they are;
-// then until it is unloaded, since other threads may be calling them. Those that do while this runs
-// see it done or not begun: PyTorch fills an entry of its table that no call has used so far, and
-// then sets the bit that sends calls there.
-torch::Library register_kernels() {
-  torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::BackendSelect, __FILE__,
-                         __LINE__);
-  library.impl("elu", TORCH_FN(elu));
-  library.impl("elu_", TORCH_FN(elu_inplace));
-  library.impl("elu.out", TORCH_FN(elu_out));
-  library.impl("elu_backward", TORCH_FN(elu_backward));
-  library.impl("elu_backward.grad_input", TORCH_FN(elu_backward_out));
-  return library;
 }
 
 std::shared_ptr<void> begin_override() {
-  static const torch::Library kernels = register_kernels();
-  overrides.fetch_add(1, std::memory_order_relaxed);
-  return {nullptr, [](void* /*none*/) { overrides.fetch_sub(1, std::memory_order_relaxed); }};
+  begin();
+  return {nullptr, [](void* /*none*/) { end(); }};
 }
 
 }  // namespace

@@ -23,9 +23,9 @@ class override_aten:
     CUDA tensors keep PyTorch's kernels. So does code compiled by Inductor (:func:`torch.compile`'s
     default, AOTInductor), where no ``aten::elu`` is left to call: use :func:`torch_elu.elu` there.
 
-    Other threads may call these operators while an override begins or ends. Where another library
-    has put a kernel of its own under ``aten::elu`` on the CPU, this package's runs instead of it
-    inside, and it runs again afterwards.
+    Other threads may call these operators while an override begins or ends. A kernel that another
+    library has registered for ``aten::elu`` on the CPU keeps running in place of PyTorch's, and so
+    of this package's.
 
     >>> import torch, torch_elu
     >>> with torch_elu.override_aten():

@@ -21,9 +21,8 @@ inline namespace v1 {
 /// ahead of time or not, which does not call `aten::elu`.
 ///
 /// Objects nest, and may end in any order. They hold for all threads, which may call these
-/// operators while one begins or ends. Where another library has put a kernel of its own under
-/// `aten::elu` on the CPU, ours runs instead of it while an object lives, and it runs again
-/// afterwards.
+/// operators while one begins or ends. A kernel that another library has registered for `aten::elu`
+/// on the CPU keeps running in place of PyTorch's, and so of ours.
 class TORCH_ELU_API OverrideAten {
  public:
   OverrideAten();

@@ -229,7 +229,7 @@ def is_theirs():
 
 
 @pytest.mark.parametrize("first", ["theirs", "ours"])
-def test_a_kernel_of_another_library_holds_outside(first: str, run_python: RunPython) -> None:
+def test_a_kernel_of_another_library_holds_inside_and_outside(first: str, run_python: RunPython) -> None:
     script = f"""
 import torch, torch_elu
 {ANOTHER_LIBRARY}
@@ -238,17 +238,18 @@ if {first == "theirs"}:
 with torch_elu.override_aten():
     if {first == "ours"}:
         register()
-    assert torch.equal(torch.nn.functional.elu(x), torch_elu.elu(x))
-    integers = torch.ones(3, dtype=torch.int32)
-    assert torch.equal(torch.nn.functional.elu(integers), integers * 7)
+    assert is_theirs()
 assert is_theirs()
-del library
+with torch_elu.override_aten():
+    del library
+    assert torch.equal(torch.nn.functional.elu(x), torch_elu.elu(x))
 assert not is_theirs()
+assert not torch.equal(torch.nn.functional.elu(x), torch_elu.elu(x))
 """
     assert run_python("-c", script).stderr == ""
 
 
-def test_importing_changes_nothing_and_the_first_override_adds_one_entry(
+def test_importing_and_overriding_leave_the_dispatcher_and_the_profiler_as_they_are(
     run_python: RunPython,
 ) -> None:
     script = """
@@ -256,7 +257,7 @@ import torch
 def state():
     operators = ["elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input"]
     return [
-        dump("aten::" + operator).splitlines()
+        dump("aten::" + operator)
         for operator in operators
         for dump in (torch._C._dispatch_dump, torch._C._dispatch_dump_table)
     ]
@@ -268,12 +269,11 @@ def names():
 before, names_before = state(), names()
 import torch_elu
 assert state() == before
-with torch_elu.override_aten():
-    pass
 assert names() == names_before
-for old, new in zip(before, state()):
-    changed = {line for line in new if line not in old}
-    assert {line.split(":")[0] for line in changed} == {"BackendSelect"}, changed
+with torch_elu.override_aten():
+    assert state() == before
+    assert names() == names_before
+assert state() == before
 """
     run_python("-W", "error", "-c", script)  # the profiler writes to stderr itself
 
@@ -286,8 +286,6 @@ def test_the_dispatchers_table_stays_the_same_while_threads_run_elu() -> None:
             for name in ("elu", "elu_", "elu.out", "elu_backward", "elu_backward.grad_input")
         ]
 
-    with torch_elu.override_aten():
-        pass  # the first of a process fills its entry
     x = inputs()
     pytorchs, expected = F.elu(x), torch_elu.elu(x)
     done = threading.Event()
