@@ -318,7 +318,7 @@ def test_an_alpha_that_only_the_call_tells_is_right_and_0_is_refused() -> None:
     x = inputs()
     for alpha in (0.7, 2.0, -0.5):
         assert_same_bits(scripted(x, alpha), ours.elu(x, *celu(alpha)))
-    with pytest.raises(torch.jit.Error, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
         scripted(x, 0.0)
 
 
@@ -379,7 +379,7 @@ class InPlace(nn.Module):
 
 def test_in_place_an_alpha_of_0_is_refused_too() -> None:
     scripted = torch_elu.convert(torch.jit.script(InPlace()))
-    with pytest.raises(torch.jit.Error, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: alpha cannot be 0 for CELU"):
         scripted(torch.ones(3), 0.0)
 
 
