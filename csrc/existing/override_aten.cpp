@@ -4,6 +4,7 @@
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/TensorIterator.h>
+#include <ATen/native/Activation.h>
 #include <ATen/ops/elu_backward_cpu_dispatch.h>
 #include <ATen/ops/elu_cpu_dispatch.h>
 #include <torch_elu/override_aten.h>
@@ -13,17 +14,26 @@
 #include <mutex>
 #include <optional>
 
-#include "compat/elu_stubs.h"
 #include "dispatch/cpu.h"
 #include "dispatch/operands.h"
 
 namespace torch_elu {
 namespace {
 
-std::atomic<void*>& elu_pointer() { return compat::cpu_kernel(at::native::elu_stub); }
-std::atomic<void*>& elu_backward_pointer() {
-  return compat::cpu_kernel(at::native::elu_backward_stub);
-}
+// PyTorch's kernel for the CPU is called through `stub.impl.cpu_dispatch_ptr`, which is atomic, and
+// read in every call. `impl` is private, but an explicit instantiation may name private members. A
+// PyTorch without these members does not compile here; 2.11 to 2.15 have them.
+template <typename Stub, auto impl>
+struct Expose {
+  friend std::atomic<void*>& cpu_pointer(Stub& stub) { return (stub.*impl).cpu_dispatch_ptr; }
+};
+
+using EluStub = decltype(at::native::elu_stub);
+using EluBackwardStub = decltype(at::native::elu_backward_stub);
+template struct Expose<EluStub, &EluStub::impl>;
+template struct Expose<EluBackwardStub, &EluBackwardStub::impl>;
+std::atomic<void*>& cpu_pointer(EluStub& stub);
+std::atomic<void*>& cpu_pointer(EluBackwardStub& stub);
 
 struct Kernels {
   at::native::elu_fn elu;
@@ -36,8 +46,9 @@ const Kernels pytorchs = [] {
   const at::Tensor empty(
       at::detail::empty_cpu({0}, at::kFloat, /*pin_memory=*/false, std::nullopt));
   at::cpu::elu_backward(empty, 1, 1, 1, /*is_result=*/false, at::cpu::elu(empty));
-  return Kernels{reinterpret_cast<at::native::elu_fn>(elu_pointer().load()),
-                 reinterpret_cast<at::native::elu_backward_fn>(elu_backward_pointer().load())};
+  return Kernels{reinterpret_cast<at::native::elu_fn>(cpu_pointer(at::native::elu_stub).load()),
+                 reinterpret_cast<at::native::elu_backward_fn>(
+                     cpu_pointer(at::native::elu_backward_stub).load())};
 }();
 
 // What our kernels do not take goes to PyTorch's, and ends in its errors.
@@ -67,8 +78,8 @@ void elu_backward(at::TensorIteratorBase& iter, const at::Scalar& alpha, const a
 }
 
 void run(const Kernels& kernels) {
-  elu_pointer().store(reinterpret_cast<void*>(kernels.elu));
-  elu_backward_pointer().store(reinterpret_cast<void*>(kernels.elu_backward));
+  cpu_pointer(at::native::elu_stub).store(reinterpret_cast<void*>(kernels.elu));
+  cpu_pointer(at::native::elu_backward_stub).store(reinterpret_cast<void*>(kernels.elu_backward));
 }
 
 std::mutex mutex;

@@ -229,7 +229,9 @@ def is_theirs():
 
 
 @pytest.mark.parametrize("first", ["theirs", "ours"])
-def test_a_kernel_of_another_library_holds_inside_and_outside(first: str, run_python: RunPython) -> None:
+def test_a_kernel_of_another_library_holds_inside_and_outside(
+    first: str, run_python: RunPython
+) -> None:
     script = f"""
 import torch, torch_elu
 {ANOTHER_LIBRARY}
