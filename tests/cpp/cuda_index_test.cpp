@@ -190,37 +190,5 @@ TEST(Divisor, DividesAsTheProcessorDoes) {
   }
 }
 
-TEST(Offsets, AreThoseOfNestedLoops) {
-  Offsets<2> offsets;
-  const std::uint32_t sizes[] = {5, 1, 7, 3}, strides[][2] = {{4, 8}, {0, 0}, {20, 0}, {200, 4000}};
-  offsets.dims = 4;
-  for (int dim = 0; dim < 4; ++dim) {
-    offsets.size[dim] = Divisor(sizes[dim]);
-    for (int operand = 0; operand < 2; ++operand) {
-      offsets.stride[dim][operand] = strides[dim][operand];
-    }
-  }
-  std::uint32_t number = 0;
-  for (std::uint32_t k = 0; k < 3; ++k) {
-    for (std::uint32_t j = 0; j < 7; ++j) {
-      for (std::uint32_t i = 0; i < 5; ++i, ++number) {
-        std::uint32_t element[] = {number, 104 - number}, offset[2][2];
-        offsets.get(element, offset);
-        EXPECT_EQ(offset[0][0], 4 * i + 20 * j + 200 * k);
-        EXPECT_EQ(offset[0][1], 8 * i + 4000 * k);
-        EXPECT_EQ(offset[1][0], 4 * (4 - i) + 20 * (6 - j) + 200 * (2 - k));
-      }
-    }
-  }
-}
-
-TEST(Offsets, OfATensorWithoutDimensionsAreZero) {
-  Offsets<3> offsets;
-  offsets.dims = 0;
-  std::uint32_t element[] = {0}, offset[1][3];
-  offsets.get(element, offset);
-  for (const auto each : offset[0]) EXPECT_EQ(each, 0U);
-}
-
 }  // namespace
 }  // namespace torch_elu::cuda

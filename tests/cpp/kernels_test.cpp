@@ -286,32 +286,6 @@ class HalfKernelsOf : public testing::Test {};
 using Halves = testing::Types<Float16, BFloat16>;
 TYPED_TEST_SUITE(HalfKernelsOf, Halves, );
 
-TYPED_TEST(HalfKernelsOf, every_value_and_slope_at_alpha_one_is_correctly_rounded) {
-  const auto x = inputs<TypeParam>();
-  const std::vector<TypeParam> ones(x.size(), one<TypeParam>());
-  const reference::Exact<double> exact({"", 1, 1, 1, 1}), exact_plus_one(reference::plus_one);
-  for (const KernelTable* table : reference::kernel_tables()) {
-    auto y = x, slope = x, plus_one = x;
-    const auto n = static_cast<std::ptrdiff_t>(x.size());
-    run<TypeParam>(*table, Operation::forward, cases[0], y.data(), 1, nullptr, 1, x.data(), 1, n);
-    run<TypeParam>(*table, Operation::backward_from_input, cases[0], slope.data(), 1, ones.data(),
-                   1, x.data(), 1, n);
-    run<TypeParam>(*table, Operation::plus_one, cases[0], plus_one.data(), 1, nullptr, 1, x.data(),
-                   1, n);
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const double at = reference::widened(x[i]);
-      if (std::isnan(at)) {
-        EXPECT_TRUE(is_nan(y[i]) && is_nan(slope[i]) && is_nan(plus_one[i]));
-        continue;
-      }
-      EXPECT_EQ(y[i].bits, reference::rounded_to_half<TypeParam>(exact.value(at))) << at;
-      EXPECT_EQ(slope[i].bits, reference::rounded_to_half<TypeParam>(exact.slope(at))) << at;
-      const double of_plus_one = exact_plus_one.value(at);
-      EXPECT_EQ(plus_one[i].bits, reference::rounded_to_half<TypeParam>(of_plus_one)) << at;
-    }
-  }
-}
-
 // With scale alone every half goes to float and back, and times a power of two it rounds and
 // overflows.
 TYPED_TEST(HalfKernelsOf, conversion_is_correctly_rounded) {

@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
-from layouts import LAYOUTS, Dense
 from references import (
     DTYPES,
     PLUS_ONE,
@@ -21,7 +20,6 @@ from references import (
     exact_slope,
     exact_value,
     in_range,
-    many_floats,
 )
 from torch import Tensor
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
@@ -97,39 +95,6 @@ def test_three_derivatives_are_those_of_the_formula(
     torch.testing.assert_close(first, exact_slope(x, c), **tolerance)
     torch.testing.assert_close(second, exact_curvature(x, c), **tolerance)
     torch.testing.assert_close(third, exact_curvature(x, c) * c.input_scale, **tolerance)
-
-
-@pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_saved_input_or_exponential_keeps_the_relative_precision_of_tiny_slopes(
-    dtype: torch.dtype, function: Callable[[Tensor], Tensor]
-) -> None:
-    x = many_floats(dtype, 50_000).requires_grad_()
-    (grad,) = torch.autograd.grad(function(x), x, torch.ones_like(x))
-    exact = exact_slope(x.detach(), Coefficients())
-    info = torch.finfo(dtype)
-    tiniest = info.smallest_normal * info.eps
-    torch.testing.assert_close(
-        grad.double(), exact, rtol=1.1 * info.eps, atol=tiniest, equal_nan=True
-    )
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_saved_output_gives_slopes_to_the_rounding_error_of_alpha(dtype: torch.dtype) -> None:
-    x = in_range(dtype, 10_000, -30, 3).requires_grad_()
-    torch_elu.elu(x, 0.7, save="output").backward(torch.ones_like(x))
-    assert x.grad is not None
-    exact = exact_slope(x.detach(), Coefficients(0.7))
-    torch.testing.assert_close(x.grad.double(), exact, rtol=0, atol=torch.finfo(dtype).eps)
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_grad_output_may_have_any_layout(layout: Callable[[Dense], Tensor]) -> None:
-    grad_output = layout(lambda *shape: torch.randn(shape, dtype=torch.float64))
-    x = torch.randn(grad_output.shape, dtype=torch.float64, requires_grad=True)
-    torch_elu.elu(x).backward(grad_output)
-    assert x.grad is not None
-    torch.testing.assert_close(x.grad, grad_output * exact_slope(x.detach(), Coefficients()))
 
 
 @pytest.mark.parametrize("is_result", [False, True])

@@ -159,17 +159,9 @@ def test_what_was_saved_is_freed_with_the_graph(keywords: dict[str, object]) -> 
     memory = [StorageWeakRef(tensor.untyped_storage()) for tensor in (x, y)]
     del x
     y.sum().backward()
+    assert memory[0].expired() == ("inplace" not in keywords)  # though y still holds its node
     del y
     assert all(reference.expired() for reference in memory)
-
-
-def test_what_was_saved_is_freed_by_the_backward() -> None:
-    x = random(10) * 1.0
-    y = torch_elu.elu(x)
-    memory = StorageWeakRef(x.untyped_storage())
-    del x
-    y.sum().backward()
-    assert memory.expired()  # though y still holds its node
 
 
 @pytest.mark.parametrize("keywords", [{}, {"save": "output"}, {"inplace": True}], ids=str)
@@ -242,12 +234,6 @@ def test_a_negative_alpha_is_no_error_where_no_gradient_is_recorded(
         )
 
 
-def test_alpha_zero_may_be_in_place() -> None:
-    x = torch.tensor([-2.0, 0.0, 3.0], requires_grad=True)
-    torch_elu.elu(x * 1, 0.0, inplace=True).sum().backward()
-    assert torch.equal(x.grad, torch.tensor([0.0, 0.0, 1.0]))
-
-
 # Changes between forward and backward
 
 
@@ -272,22 +258,6 @@ def test_a_saved_output_that_was_changed_is_an_error_of_backward(
     y = function(random(10) * 1)
     y.mul_(2)
     assert "modified by an inplace operation" in error_of(y.sum().backward)
-
-
-def test_in_place_spoils_what_an_earlier_operator_saved() -> None:
-    y = torch.exp(random(10))  # saves its result
-    torch_elu.elu(y, inplace=True)
-    assert "modified by an inplace operation" in error_of(y.sum().backward)
-
-
-@parametrize_saves_output
-def test_save_output_does_not_mind_a_changed_input(function: Callable[[Tensor], Tensor]) -> None:
-    x = random(10)
-    z = x * 1
-    y = function(z)
-    z.zero_()
-    y.sum().backward()
-    torch.testing.assert_close(x.grad, torch.autograd.grad(F.elu(x).sum(), x)[0])
 
 
 def test_in_place_counts_as_one_change() -> None:
@@ -333,14 +303,6 @@ def test_the_result_is_no_view_and_no_leaf(keywords: dict[str, object]) -> None:
     y.mul_(1)  # may be written to
     z = random(10) * 1
     assert torch_elu.elu(z, inplace=True) is z
-
-
-def test_in_place_on_a_tensor_that_does_not_require_grad_inside_of_a_recorded_graph() -> None:
-    weight = random(10)
-    x = torch.randn(10)
-    y = torch_elu.elu(x, inplace=True) * weight
-    y.sum().backward()
-    assert torch.equal(weight.grad, x)
 
 
 def test_nodes_have_names() -> None:
@@ -390,14 +352,6 @@ def test_hooks_on_new_nodes_see_what_they_see_of_pytorch(
     expected = created_nodes(lambda x: F.elu(view(x * 1), **keywords))
     assert "EluBackwardBackward" in expected
     assert created_nodes(lambda x: torch_elu.elu(view(x * 1), **keywords)) == expected
-
-
-def test_hooks_on_new_nodes_see_those_that_save_the_result() -> None:
-    names = created_nodes(lambda x: torch_elu.elu(x, save="output"))
-    assert {"EluBackward", "EluBackwardBackward"} < set(names)
-    assert {"EluPlusOneBackward", "EluPlusOneBackwardBackward"} < set(
-        created_nodes(torch_elu.elu_plus_one)
-    )
 
 
 def test_recomputing_a_checkpoint_stops_before_what_is_not_needed() -> None:

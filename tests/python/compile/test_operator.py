@@ -11,7 +11,6 @@ import torch_elu
 from layouts import LAYOUTS, Dense
 from references import DTYPES, SELU, in_range
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.library import opcheck
 
 ops = torch.ops.torch_elu
@@ -116,14 +115,6 @@ def test_writing_overloads_are_tagged_as_such_where_pytorch_has_the_tags() -> No
             assert getattr(torch.Tag, name) in op.tags
 
 
-@pytest.mark.parametrize(
-    "key", ["CPU", "Meta", "Autograd", "FuncTorchBatched", "CompositeExplicitAutograd"]
-)
-@pytest.mark.parametrize("name", NAMES)
-def test_every_operator_has_a_kernel_for_every_key(name: str, key: str) -> None:
-    assert torch._C._dispatch_has_kernel_for_dispatch_key(f"torch_elu::{name}", key)
-
-
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_device_without_a_kernel_here_gets_pytorchs_operators(dtype: torch.dtype) -> None:
     """As it would be there: the kernel for such devices, called on the CPU."""
@@ -139,14 +130,3 @@ def test_a_device_without_a_kernel_here_gets_pytorchs_operators(dtype: torch.dty
         assert result.dtype == dtype
         numbers = slice(None) if "plus_one" in str(op) else x == x
         torch.testing.assert_close(result[numbers], op(*arguments)[numbers], equal_nan=True)
-
-
-def test_fake_tensors_get_layout_and_device_of_real_ones() -> None:
-    for name, layout in LAYOUTS.items():
-        real = layout(dense())
-        stride_of_result = torch_elu.elu(real).stride()
-        with FakeTensorMode(allow_non_fake_inputs=False) as mode:
-            y = torch_elu.elu(mode.from_tensor(real))
-            assert (y.shape, y.stride(), y.device) == (real.shape, stride_of_result, real.device), (
-                name
-            )

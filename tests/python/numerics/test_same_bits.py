@@ -96,45 +96,6 @@ def test_many_short_rows_give_the_same_bits(
 
 
 @parametrize_dtypes
-@parametrize_functions
-@parametrize_coefficients
-def test_every_length_and_start_gives_the_same_bits(
-    dtype: torch.dtype, function: Function, c: Coefficients
-) -> None:
-    x = inputs(dtype, 300)
-    expected = function(x, c)
-    for length in range(140):
-        start = length % 37
-        assert_same_bits(function(x[start : start + length], c), expected[start : start + length])
-
-
-@parametrize_dtypes
-@parametrize_functions
-def test_an_element_alone_gives_the_same_bits_as_among_others(
-    dtype: torch.dtype, function: Function
-) -> None:
-    c = Coefficients()
-    x = inputs(dtype, 200)
-    alone = [function(element, c) for element in x]
-    assert_same_bits(torch.stack(alone), function(x, c))
-    repeated = [function(element.repeat(67), c) for element in x]
-    assert_same_bits(torch.stack(repeated), torch.stack(alone).unsqueeze(1).expand(-1, 67))
-
-
-@parametrize_dtypes
-@parametrize_functions
-def test_memory_that_is_not_aligned_to_the_element_gives_the_same_bits(
-    dtype: torch.dtype, function: Function
-) -> None:
-    x = inputs(dtype, 500)
-    data = x.view(torch.uint8).numpy().tobytes()
-    for offset in range(1, 65):
-        memory = bytearray(offset) + bytearray(data)
-        misaligned = torch.frombuffer(memory, dtype=dtype, offset=offset)
-        assert_same_bits(function(misaligned, Coefficients()), function(x, Coefficients()))
-
-
-@parametrize_dtypes
 @pytest.mark.parametrize("stride", [1, 2])
 def test_out_and_in_place_give_the_same_bits(dtype: torch.dtype, stride: int) -> None:
     x = inputs(dtype)
