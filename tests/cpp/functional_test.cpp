@@ -41,8 +41,7 @@ TEST(Functional, EachIsItsFormula) {
   const auto ones = torch::ones_like(kInput);
   expect_close(torch_elu::elu_backward(ones, 0.5, 2, 0.25, false, kInput),
                reference_slope(kInput, 0.5, 2, 0.25));
-  expect_close(torch_elu::elu_plus_one_backward(ones, plus_one),
-               reference_slope(kInput, 1, 1, 1));
+  expect_close(torch_elu::elu_plus_one_backward(ones, plus_one), reference_slope(kInput, 1, 1, 1));
 }
 
 TEST(Functional, InPlaceAndOutGiveTheSameBits) {
