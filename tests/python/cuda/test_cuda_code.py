@@ -22,11 +22,6 @@ def compute_capability(architecture: str) -> int:
     return int(re.findall(r"\d+", architecture)[0])
 
 
-def plain_dense(architecture: str) -> list[Kernel]:
-    """Those for dense operands, staged or not."""
-    return [k for k in kernels(architecture) if k.layout != "strided" and not k.takes_general_path]
-
-
 def test_code_for_the_listed_architectures_and_ptx_are_there() -> None:
     listed = run_cuobjdump("--list-elf", "--list-ptx")
     for architecture, has_ptx in architectures().items():
@@ -109,28 +104,6 @@ def test_aligned_operands_are_accessed_as_widely_as_the_architecture_can(archite
 def is_copied_to_shared_memory(kernel: Kernel, architecture: str) -> bool:
     """Before compute capability 8.0 there is no instruction for it."""
     return kernel.layout == "staged" and compute_capability(architecture) >= 80
-
-
-@parametrize_architectures
-def test_loads_are_under_way_together(architecture: str) -> None:
-    """All of a thread's, and no arithmetic that would wait for the first of them."""
-    arithmetic = {"FFMA", "FADD", "FMUL", "DFMA", "DADD", "DMUL", "HADD2", "FMNMX", "FSETP"}
-    for kernel in plain_dense(architecture):
-        if not kernel.is_wide:
-            continue
-        is_copied = is_copied_to_shared_memory(kernel, architecture)
-        name = "LDGSTS" if is_copied else "LDG"
-        width = max(kernel.widths(name))
-        wide = [
-            n
-            for n, instruction in enumerate(kernel.instructions)
-            if instruction.split(".")[0] == name and str(8 * width) in instruction.split(".")
-        ]
-        between = kernel.instructions[wide[0] : wide[-1]]
-        assert not arithmetic & {i.split(".")[0] for i in between}, kernel
-        if is_copied:  # and the thread waits for them before it reads the first of them
-            names = [i.split(".")[0] for i in kernel.instructions]
-            assert wide[-1] < names.index("DEPBAR") < names.index("LDS"), kernel
 
 
 @parametrize_architectures

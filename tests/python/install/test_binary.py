@@ -84,8 +84,19 @@ def test_no_memory_is_writable_and_executable(library: Path) -> None:
     assert not [kind for kind, flags in segments if "W" in flags and "E" in flags]
 
 
-def test_buffers_on_the_stack_are_guarded(library: Path) -> None:
-    assert "__stack_chk_fail" in run("nm", "-D", "--undefined-only", library)
+def test_the_library_is_free_of_python() -> None:
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-dW", LIBRARY))
+    assert "libtorch_cpu.so" in needed
+    assert not [name for name in needed if "python" in name]
+    assert not re.findall(r" _?Py[A-Z_]\w*", run("nm", "-D", "--undefined-only", LIBRARY))
+
+
+def test_nothing_of_the_network_or_of_other_programs_is_called(library: Path) -> None:
+    symbols = run("nm", "-D", "--undefined-only", library)
+    called = {line.split()[-1].split("@")[0] for line in symbols.splitlines()}
+    assert "memcpy" in called or "malloc" in called or "strlen" in called
+    forbidden = "socket connect getaddrinfo gethostbyname send recv bind fork execve system popen"
+    assert called & {*forbidden.split(), "fopen", "open", "creat"} == set()
 
 
 def files_and_times(folder: Path) -> dict[Path, int]:

@@ -131,28 +131,6 @@ def test_an_app_starts_where_pytorch_does_not_lie_beside_the_package(
     subprocess.run([tmp_path / "build" / "app"], env=environment, check=True)
 
 
-TWICE = """
-find_package(TorchELU QUIET)
-message(STATUS "found at first: ${TorchELU_FOUND}")
-set(CMAKE_PREFIX_PATH "${PACKAGE};${TORCH}")
-find_package(TorchELU REQUIRED)
-get_target_property(location TorchELU::imported_c10 LOCATION)
-message(STATUS "then: ${location}")
-"""
-
-
-@pytest.mark.parametrize("first", ["no PyTorch", "another PyTorch"])
-def test_a_second_find_takes_the_pytorch_that_has_been_added(
-    tmp_path: Path, package: Path, other_torch: Path, first: str
-) -> None:
-    config = package / "share" / "cmake"
-    folders = [config] if first == "no PyTorch" else [config, other_torch]
-    arguments = (prefix_path(*folders), f"-DPACKAGE={config}", f"-DTORCH={TORCH}")
-    output = cmake(*project(tmp_path, TWICE), *arguments)
-    assert "found at first: 0" in output
-    assert f"then: {TORCH}/lib/libc10.so" in output
-
-
 def test_a_corrected_prefix_path_is_followed_in_the_same_build_folder(
     tmp_path: Path, package: Path, other_torch: Path
 ) -> None:

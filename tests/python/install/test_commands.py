@@ -32,6 +32,14 @@ def test_check_goes_through_every_part_and_finds_it_right(run_python: RunPython)
     assert not [line for line in printed if line.startswith("skipped") and "CUDA" not in line]
 
 
+def exit_status(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    monkeypatch.setattr(sys, "argv", ["torch_elu", *arguments])
+    with pytest.raises(SystemExit) as exited:
+        runpy.run_module("torch_elu", run_name="__main__")
+    return exited.value.code
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 def test_a_fault_is_named_and_is_the_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,25 +47,14 @@ def test_a_fault_is_named_and_is_the_exit_status(
         raise RuntimeError("it is broken")
 
     monkeypatch.setattr(_check, "CHECKS", {"right": lambda: None, "wrong": broken})
-    assert __main__.check() == 1
+    assert exit_status(monkeypatch, "check") == 1
     printed = capsys.readouterr().out
     assert re.search(r"^ok +right$", printed, re.MULTILINE)
     assert re.search(r"^FAILED +wrong +RuntimeError: it is broken$", printed, re.MULTILINE)
     assert "1 of 2 checks failed" in printed
     assert "built with compiler" in printed  # what a bug report needs
-
-
-@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
-def test_a_fault_is_the_exit_status_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise RuntimeError("it is broken")
-
-    monkeypatch.setattr(sys, "argv", ["torch_elu", "check"])
-    for checks, status in (({"wrong": broken}, 1), ({"right": lambda: None}, 0)):
-        monkeypatch.setattr(_check, "CHECKS", checks)
-        with pytest.raises(SystemExit) as exited:
-            runpy.run_module("torch_elu", run_name="__main__")
-        assert exited.value.code == status
+    monkeypatch.setattr(_check, "CHECKS", {"right": lambda: None})
+    assert exit_status(monkeypatch, "check") == 0
 
 
 def test_without_a_cpp_compiler_compiling_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,17 +70,27 @@ def test_without_a_cpp_compiler_compiling_is_skipped(monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_the_report_stands_in_two_columns_and_says_what_the_build_has(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_the_report_stands_in_two_columns_and_says_what_a_bug_report_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(_build_info, "cuda_version", "13.2")
     monkeypatch.setattr(_build_info, "cuda_architectures", "80;90")
     monkeypatch.setattr(torch.version, "cuda", None)
-    lines = __main__.report().splitlines()
+    assert exit_status(monkeypatch) == 0
+    lines = capsys.readouterr().out.splitlines()
     (values,) = {re.match(r"[^:]+: +", line).end() for line in lines}
     found = {line[:values].rstrip(" :"): line[values:] for line in lines}
-    assert found["CUDA kernels"] == "built with CUDA 13.2 for 80, 90"
-    assert found["PyTorch"] == f"{torch.__version__} (CUDA none)"
+    assert all(found.pop(name) for name in ("built with compiler", "Python", "system", "GPU"))
+    assert found.pop("built with PyTorch").startswith(".".join(torch.__version__.split(".")[:2]))
+    assert found == {
+        "torch_elu": torch_elu.__version__,
+        "library": torch_elu.library_path,
+        "PyTorch": f"{torch.__version__} (CUDA none)",
+        "CPU instruction set": torch.ops.torch_elu.cpu_capability(),
+        "CPU threads": str(torch.get_num_threads()),
+        "CUDA kernels": "built with CUDA 13.2 for 80, 90",
+    }
     monkeypatch.setattr(_build_info, "cuda_version", "")
     assert "not built; CUDA tensors use PyTorch's own elu" in __main__.report()
 
@@ -152,17 +159,13 @@ def test_each_check_can_fail(
     assert [status for status, _, _ in _check.results()] == ["FAILED"]
 
 
-def test_bench_takes_0_seconds() -> None:
-    assert __main__.duration("0") == 0
-
-
 def test_bench_measures_for_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[float] = []
     monkeypatch.setattr(__main__, "bench", lambda seconds: measured.append(seconds) or 0)
-    for options in ([], ["--seconds", "2.5"]):
+    for options in ([], ["--seconds", "2.5"], ["--seconds", "0"]):
         monkeypatch.setattr(sys, "argv", ["torch_elu", "bench", *options])
         assert __main__.main() == 0
-    assert measured == [18, 2.5]
+    assert measured == [18, 2.5, 0]
 
 
 def test_bench_prints_a_row_for_each_call(run_python: RunPython) -> None:

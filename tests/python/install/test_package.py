@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,38 +30,6 @@ def test_paths_lead_to_library_headers_and_cmake_package() -> None:
     # Where find_package looks: <prefix>/<name>*/
     assert Path(torch_elu.cmake_prefix_path, "TorchELU", "TorchELUConfig.cmake").is_file()
     assert (PACKAGE / "py.typed").is_file()
-
-
-def test_library_is_free_of_python() -> None:
-    readelf, nm = shutil.which("readelf"), shutil.which("nm")
-    if readelf is None or nm is None:
-        pytest.skip("neither readelf nor nm is here")
-    dynamic = subprocess.check_output([readelf, "-d", torch_elu.library_path], text=True)
-    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
-    assert "libtorch_cpu.so" in needed
-    assert not [name for name in needed if "python" in name]
-    symbols = subprocess.check_output(
-        [nm, "-D", "--undefined-only", torch_elu.library_path], text=True
-    )
-    assert not re.findall(r" _?Py[A-Z_]\w*", symbols)
-
-
-def test_module_prints_what_a_bug_report_needs(run_python: RunPython) -> None:
-    output = run_python("-m", "torch_elu").stdout
-    for field, value in {
-        "torch_elu": torch_elu.__version__,
-        "library": torch_elu.library_path,
-        "PyTorch": torch.__version__,
-        "built with PyTorch": ".".join(torch.__version__.split(".")[:2]),
-        "CPU instruction set": torch.ops.torch_elu.cpu_capability(),
-        "CPU threads": "",
-        "Python": "",
-        "system": "",
-        "GPU": "",
-        "built with compiler": "",
-        "CUDA kernels": torch.ops.torch_elu.cuda_version() or "not built",
-    }.items():
-        assert re.search(rf"^{field}: +.*{re.escape(value)}", output, re.MULTILINE), field
 
 
 # Loading fails
@@ -102,6 +71,11 @@ def delete_extension(package: Path) -> None:
         path.unlink()
 
 
+def rename_extension(package: Path) -> None:
+    (path,) = package.glob("_C.*.so")
+    path.rename(package / "_C.cpython-399-x86_64-linux-gnu.so")
+
+
 REBUILD = (
     "run `pip install --no-build-isolation --no-deps --force-reinstall .` in the source folder"
 )
@@ -121,6 +95,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
         "library {package}/lib/libtorch_elu.so cannot be loaded",
     ),
     "no extension": (delete_extension, "is missing in {package} (there: none): {rebuild}"),
+    "extension of another Python": (
+        rename_extension,
+        f"torch_elu's extension _C for Python {sys.version_info[0]}.{sys.version_info[1]} "
+        "is missing in {package} (there: _C.cpython-399-x86_64-linux-gnu.so): {rebuild}",
+    ),
 }
 
 
@@ -140,14 +119,6 @@ def test_a_damaged_package_says_what_to_run(
     )
     assert REBUILD in sentence
     assert "cut short" not in sentence
-
-
-def test_the_source_tree_says_that_it_is_not_built(repository: Path, run_python: RunPython) -> None:
-    result = run_python("-c", "import torch_elu", path=repository / "python", check=False)
-    assert (
-        f"torch_elu in {repository / 'python' / 'torch_elu'} has not been built: {REBUILD}"
-        in result.stderr
-    )
 
 
 LOADS = {
@@ -195,33 +166,12 @@ def test_a_library_that_was_installed_anew_after_it_was_loaded_is_no_second_copy
     )
 
 
-def test_the_library_by_another_path_is_no_second_copy(
-    tmp_path: Path, run_python: RunPython
-) -> None:
-    link = tmp_path / "elsewhere" / "libtorch_elu.so"
-    link.parent.mkdir()
-    link.symlink_to(torch_elu.library_path)
-    run_python("-c", f"import torch; torch.ops.load_library({str(link)!r}); import torch_elu")
-
-
 def test_loading_the_right_library_first_is_fine(run_python: RunPython) -> None:
     run_python(
         "-c",
         f"import torch; torch.ops.load_library({torch_elu.library_path!r}); "
         "torch.ops.torch_elu.elu(torch.ones(3)); import torch_elu; torch_elu.elu(torch.ones(3))",
     )
-
-
-def test_the_library_alone_runs_a_scripted_model(tmp_path: Path, run_python: RunPython) -> None:
-    path = tmp_path / "model.pt"
-    torch.jit.script(torch_elu.ELU(0.5)).save(str(path))
-    script = (
-        f"import sys, torch; torch.ops.load_library({torch_elu.library_path!r}); "
-        f"print(torch.jit.load({str(path)!r})(torch.tensor([-1.0, 2.0])).tolist()); "
-        "assert 'torch_elu' not in sys.modules"
-    )
-    printed = run_python("-W", "ignore", "-c", script).stdout
-    assert printed.strip() == str(torch_elu.elu(torch.tensor([-1.0, 2.0]), 0.5).tolist())
 
 
 def dynamic_linker() -> str:

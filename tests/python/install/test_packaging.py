@@ -16,25 +16,12 @@ from types import ModuleType
 import pytest
 import torch
 import torch_elu
+from test_installation import copy_of_the_sources
 
 
 @pytest.fixture
 def source(repository: Path, tmp_path: Path) -> Path:
-    """What an installation takes, apart from the repository, where it would leave build files."""
-    copy = tmp_path / "source"
-    copy.mkdir()
-    for name in ("setup.py", "pyproject.toml", "version.txt", "README.md", "LICENSE"):
-        shutil.copy(repository / name, copy)
-    for name in ("CMakeLists.txt", "MANIFEST.in", "CHANGELOG.md"):
-        shutil.copy(repository / name, copy)
-    for name in ("cmake", "csrc"):
-        shutil.copytree(repository / name, copy / name)
-    shutil.copytree(
-        repository / "python",
-        copy / "python",
-        ignore=shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info"),
-    )
-    return copy
+    return copy_of_the_sources(repository, tmp_path / "source")
 
 
 def install(source: Path, **environment: str) -> str:
@@ -196,15 +183,6 @@ def test_a_wheel_with_a_fault_is_found_out(tmp_path: Path, check_wheel: ModuleTy
     )
     old = wheel_of(tmp_path, tag="manylinux_2_5_x86_64")
     assert any("promises glibc 2.5" in fault for fault in check_wheel.check(old))
-
-
-def test_every_make_target_of_the_workflow_exists(repository: Path) -> None:
-    workflow = (repository / ".github" / "workflows" / "build.yml").read_text()
-    targets = re.findall(r"make (\w+)", workflow)
-    assert {"test", "lint", "docs", "wheel"} <= set(targets)
-    makefile = (repository / "Makefile").read_text()
-    for target in targets:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_every_page_and_the_workflow_name_the_versions_of_pytorch_that_are_supported(

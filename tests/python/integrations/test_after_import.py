@@ -13,22 +13,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from conftest import RunPython
 from torch_elu.integrations.after_import import AfterImport
-
-LAZY = [
-    "torch._dynamo",
-    "torch._inductor",
-    "torch.distributed.tensor",
-    "torch.onnx",
-    "onnxscript",
-    "torch.nested._internal.ops",
-]
-
-
-def test_importing_torch_elu_imports_none_of_what_it_serves(run_python: RunPython) -> None:
-    script = f"import sys, torch, torch_elu; print([n for n in {LAZY} if n in sys.modules])"
-    assert run_python("-c", script).stdout.strip() == "[]"
 
 
 @pytest.fixture
@@ -64,13 +49,6 @@ def test_the_function_runs_once_and_after_the_module(module: str) -> None:
     assert sys.meta_path == finders
 
 
-def test_the_function_runs_at_once_where_the_module_is(module: str) -> None:
-    importlib.import_module(module)
-    answers: list[int] = []
-    AfterImport({module: lambda: answers.append(42)})
-    assert answers == [42]
-
-
 @pytest.mark.usefixtures("finders")
 def test_a_module_that_does_not_exist_is_not_found_as_before() -> None:
     AfterImport({"no_such_module": lambda: None})
@@ -92,26 +70,6 @@ def test_one_finder_waits_for_several_modules_and_goes_after_the_last(
         importlib.import_module(name)
         assert calls[-1] == name
     assert [finder for finder in finders if not isinstance(finder, OfMany)] == before
-
-
-def test_the_finders_behind_are_asked_what_this_one_is(finders: list[object]) -> None:
-    asked: list[tuple[object, ...]] = []
-    finders.append(SimpleNamespace(find_spec=lambda *arguments: asked.append(arguments)))
-    AfterImport({"no_such_package.part": lambda: None})
-    arguments = "no_such_package.part", ["no such folder"], ModuleType("part")
-    assert finders[0].find_spec(*arguments) is None
-    assert asked == [arguments]
-
-
-@pytest.mark.usefixtures("finders")
-def test_a_folder_without_code_is_imported_as_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "imported_later_folder").mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    AfterImport({"imported_later_folder": lambda: None})
-    importlib.import_module("imported_later_folder")
-    assert caplog.text == ""
 
 
 class OthersLoader(Loader):
@@ -212,15 +170,6 @@ def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
         assert importlib.import_module(without_hook).answer == 42
     assert "without_hook is not served" in caplog.text
     assert "AttributeError: " in caplog.text
-
-
-def test_loaders_of_other_modules_are_left_alone(
-    without_hook: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    AfterImport({"another_module": lambda: None})
-    with caplog.at_level(logging.WARNING, logger="torch_elu"):
-        importlib.import_module(without_hook)
-    assert caplog.text == ""
 
 
 def test_an_error_of_the_function_is_logged_and_the_import_succeeds(

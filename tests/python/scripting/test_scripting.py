@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,6 @@ from references import (
     celu,
     exact_curvature,
     exact_slope,
-    in_range,
 )
 from torch import Tensor, nn
 
@@ -41,28 +41,12 @@ def example() -> Tensor:
     return torch.randn(6, 4)
 
 
-class Model(nn.Module):
-    def __init__(self, activation: nn.Module) -> None:
-        super().__init__()
-        self.first = nn.Linear(4, 5)
-        self.activation = activation
-        self.second = nn.Linear(5, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.second(self.activation(self.first(x)))
-
-
 def model_of(activation: nn.Module) -> nn.Module:
-    torch.manual_seed(3)
-    return Model(activation).eval()
+    return nn.Sequential(nn.Linear(4, 5), activation, nn.Linear(5, 2)).eval()
 
 
 def kinds_of_node(model: torch.jit.ScriptModule) -> set[str]:
-    graph = model.inlined_graph
-    return {
-        node.kind()
-        for node in graph.findAllNodes("torch_elu::elu") + graph.findAllNodes("torch_elu::elu_")
-    }
+    return set(re.findall(r"torch_elu::elu_?(?=\()", str(model.inlined_graph)))
 
 
 @parametrize_modules
@@ -153,7 +137,7 @@ def test_functions_script_with_all_their_arguments(
     scripted = torch.jit.script(function)
     arguments = (inplace,) if function is torch_elu.selu else (0.7, inplace)
     for _ in range(3):
-        x = torch.randn(50)
+        x = torch.randn(50, dtype=torch.float64)
         ours = x.clone()
         assert_same_bits(scripted(ours, *arguments), function(x.clone(), *arguments))
         assert torch.equal(ours, x) != inplace
@@ -172,22 +156,3 @@ def test_save_works_and_is_checked_in_a_script() -> None:
         scripted(torch.ones(3), save="result")
     with pytest.raises(RuntimeError, match="only if alpha"):
         scripted(torch.ones(3, requires_grad=True), -0.5, save="output")
-
-
-def test_a_scripted_module_shows_and_copies_its_arguments() -> None:
-    import copy
-
-    scripted = torch.jit.script(torch_elu.ELU(0.5, save="output"))
-    assert scripted.alpha == 0.5
-    x = torch.randn(5)
-    assert_same_bits(copy.deepcopy(scripted)(x), torch_elu.elu(x, 0.5))
-
-
-@parametrize_modules
-def test_the_arguments_of_a_scripted_module_are_constants(make: Callable[[], nn.Module]) -> None:
-    assert not torch.jit.script(make()).graph.findAllNodes("prim::GetAttr")
-
-
-def test_a_scripted_selu_has_the_constants_to_the_last_bit() -> None:
-    x = in_range(torch.float64, 10_000, -8, 2)
-    assert_same_bits(torch.jit.script(torch_elu.selu)(x), torch_elu.selu(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 import torch
@@ -63,34 +63,6 @@ def test_a_model_runs_as_it_is_and_converted_and_a_missing_one_is_left_out(
     assert list(document["seconds"]) == ["infers", "trains"]
     for times in document["seconds"].values():
         assert set(times) == {models.PYTORCH, models.OURS}
-
-
-def test_the_override_is_in_force_for_our_blocks_alone(
-    models: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x = torch.linspace(-8, 2, 30000)
-    expected = {models.PYTORCH: nn.functional.elu(x), models.OURS: torch_elu.elu(x)}
-    assert not torch.equal(*expected.values())
-
-    def layer(*_: object, **__: object) -> nn.Module:
-        class Layer(nn.Module):
-            def forward(self, y: Tensor, edges: Tensor) -> Tensor:
-                return x if y.ndim == 2 else y
-
-        return Layer()
-
-    monkeypatch.setattr(models, "package", lambda _: SimpleNamespace(GATConv=layer))
-    contenders = models.graph_attention()
-    for contender in contenders * 2:
-        contender.before_block()
-        names = contender.contender.names
-        assert torch.equal(names["run"](), expected[contender.contender.name])
-    contenders[0].before_block()
-
-    monkeypatch.setattr(models, "MODELS", {"GAT": models.graph_attention})
-    monkeypatch.setattr(models, "time_in_turn", lambda of_two, *_: of_two[1].before_block())
-    models.measure(0.01)
-    assert torch.equal(nn.functional.elu(x), expected[models.PYTORCH])
 
 
 def test_a_package_that_refuses_pytorchs_cuda_version_is_told_its_own(

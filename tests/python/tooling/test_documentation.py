@@ -67,36 +67,20 @@ def fenced_blocks(language: str, page: Path = README) -> Iterator[tuple[int, str
             opened = None
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    list(fenced_blocks("python")),
-    ids=lambda value: f"line {value}" if isinstance(value, int) else "",
-)
-def test_python_in_the_readme_runs_as_it_stands(
-    line: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # where it saves a model
-    run(code, README, line)
-
-
-def run(code: str, page: Path, line: int) -> None:
-    """In names of its own, and so that errors show page and line; a process would load PyTorch."""
-    exec(compile("\n" * (line - 1) + code, page, "exec"), {"__name__": "__main__"})
-
-
 PAGES = sorted((REPOSITORY / "docs").rglob("*.md"))
 
 
 @pytest.mark.parametrize(
     ("page", "line", "code"),
-    [(page, line, code) for page in PAGES for line, code in fenced_blocks("python", page)],
+    [(page, *block) for page in [README, *PAGES] for block in fenced_blocks("python", page)],
     ids=lambda value: value.stem if isinstance(value, Path) else str(value)[:10],
 )
 def test_python_on_the_pages_runs_as_it_stands(
     page: Path, line: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    run(code, page, line)
+    # In names of its own, and so that errors show page and line; a process would load PyTorch.
+    monkeypatch.chdir(tmp_path)  # where it saves a model
+    exec(compile("\n" * (line - 1) + code, page, "exec"), {"__name__": "__main__"})
 
 
 def commands(pattern: str) -> list[str]:
@@ -117,8 +101,13 @@ def test_every_command_that_gave_a_time_can_be_run(
     assert "loop, best of 1:" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", commands("make "))
-def test_every_target_of_make_on_the_pages_exists(command: str) -> None:
+WORKFLOW = REPOSITORY / ".github" / "workflows" / "build.yml"
+
+
+@pytest.mark.parametrize(
+    "command", sorted({*commands("make "), *re.findall(r"make \w+", WORKFLOW.read_text())})
+)
+def test_every_target_of_make_on_the_pages_and_in_the_workflow_exists(command: str) -> None:
     subprocess.run([*command.split(), "--dry-run"], cwd=REPOSITORY, check=True, capture_output=True)
 
 
