@@ -5,7 +5,8 @@
 
 #include <ostream>
 
-namespace torch_elu::inline v1 {
+namespace torch_elu {
+inline namespace v1 {
 
 ELUImpl::ELUImpl(const ELUOptions& options_) : options(options_) {}
 
@@ -53,4 +54,5 @@ void CELUImpl::pretty_print(std::ostream& stream) const {
          << (options.save_output() ? ", save_output=true" : "") << ")";
 }
 
-}  // namespace torch_elu::inline v1
+}  // namespace v1
+}  // namespace torch_elu
