@@ -27,15 +27,16 @@ class Number(NamedTuple):
 
     bits: int  # of the significand that it is computed with
     coefficients: int  # of q
-    weight_above: int  # an error for r > 0 counts this part
+    weight_above: mpf  # an error for r > 0 counts this part
+    value_weight_above: mpf | None  # the same for value_polynomial; None: there is none
     ln2_high_bits: int | None  # None: all but the polynomial is as for float
 
 
 NUMBERS = {
-    "float": Number(24, 5, 6, 13),
-    "double": Number(53, 10, 6, 41),
-    "Float16": Number(24, 4, 24, None),
-    "BFloat16": Number(24, 3, 24, None),
+    "float": Number(24, 5, mpf(6), mpf(2), 13),
+    "double": Number(53, 10, mpf(6), mpf(1) / 2, 41),
+    "Float16": Number(24, 4, mpf(24), None, None),
+    "BFloat16": Number(24, 3, mpf(24), None, None),
 }
 
 
@@ -57,11 +58,11 @@ def hexadecimal(value: mpf, suffix: str) -> str:
 class Fit:
     """Weighted minimax fit: Remez exchange on a grid over both sides of zero."""
 
-    def __init__(self, count: int, weight_above: int, points: int = 300) -> None:
+    def __init__(self, count: int, weight_above: mpf, points: int = 300) -> None:
         half = [REACH * (1 - mpmath.cos(mpmath.pi * k / points)) / 2 for k in range(1, points + 1)]
         self.grid = [-r for r in reversed(half)] + half
         self.target = [(mpmath.expm1(r) - r) / r**2 for r in self.grid]
-        self.weight = [r**2 * (1 if r < 0 else mpf(1) / weight_above) for r in self.grid]
+        self.weight = [r**2 * (1 if r < 0 else 1 / weight_above) for r in self.grid]
         self.coefficients = self.exchange(count)
 
     def errors(self, coefficients: list[mpf]) -> list[mpf]:
@@ -115,6 +116,11 @@ def constants(name: str) -> tuple[dict[str, str], tuple[mpf, mpf]]:
     below, above = (max(e for r, e in errors if (r > 0) == side) for side in (False, True))
     bounds = below, number.weight_above * above
     made = {"polynomial": ", ".join(hexadecimal(each, "") for each in coefficients)}
+    if number.value_weight_above is not None:
+        of_value = Fit(number.coefficients, number.value_weight_above).coefficients
+        made["value_polynomial"] = ", ".join(
+            hexadecimal(rounded(each, number.bits), "") for each in of_value
+        )
     if number.ln2_high_bits is not None:
         suffix = "f" if name == "float" else ""
         ln2_high = rounded(LN2, number.ln2_high_bits)
@@ -125,12 +131,13 @@ def constants(name: str) -> tuple[dict[str, str], tuple[mpf, mpf]]:
 
 
 def saturation(name: str) -> dict[str, mpf]:
-    """The points from which on the value is -alpha and 2^32 times the slope is zero."""
+    """The points from which on the value is -alpha, to a bit of its rest, and 2^32 times the slope
+    is zero."""
     if name not in ("float", "double"):
         return {}
     bits = NUMBERS[name].bits
     smallest = {"float": -149, "double": -1074}[name]
-    return {"value_saturation": -(bits + 1) * LN2, "slope_saturation": (smallest - 1 - 32) * LN2}
+    return {"value_saturation": -(2 * bits + 4) * LN2, "slope_saturation": (smallest - 1 - 32) * LN2}
 
 
 def main() -> int:
@@ -153,7 +160,7 @@ def main() -> int:
             for key, value in re.findall(
                 rf"constexpr {name if name == 'float' else 'double'} (\w+)[^=;]*= ([^;]+);", block
             )
-            + re.findall(r"constexpr double (polynomial)[^=;]*= ([^;]+);", block)
+            + re.findall(r"constexpr double ((?:value_)?polynomial)[^=;]*= ([^;]+);", block)
         }
         made, (below, above) = constants(name)
         below, above = (float(mpmath.log(bound, 2)) for bound in (below, above))

@@ -24,11 +24,12 @@ struct Constants<float> {
   static constexpr bool takes_step_low = true;
   // Such a part of a step may be left out of the value, where |n| <= 26.
   static constexpr double negligible = 0x1p-28;
-  static constexpr float value_saturation = -18;      // exp - 1 rounds to -1 from -17.33 on
+  static constexpr float value_saturation = -37;      // alpha's rest, too, drowns exp from -36.1 on
   static constexpr float slope_saturation = -126.5;   // 2^32 exp rounds to 0 from -126.1 on
   static constexpr float underflow_guard = 0x1p+90f;  // keeps the slope's terms normal numbers
   static constexpr float shift = 0x1.8p+23f;          // the nine lowest bits are zero
-  static constexpr bool compensates_r = false;        // carries the rounding of r into expm1(r)
+  static constexpr bool carries_rests = true;
+  static constexpr bool compensates_r = false;  // carries the rounding of r into expm1(r)
   static constexpr bool subtracts_on_fma_units = false;
 
   // For general.h, which clamps x * 2^exponent to +-general_saturation: beyond, every result has
@@ -45,6 +46,11 @@ struct Constants<float> {
   static constexpr double polynomial[terms] = {
       0x1.fffffp-2, 0x1.555494p-3, 0x1.556256p-5, 0x1.1238bcp-7, 0x1.637302p-10,
   };
+  // For value where a coefficient is not 1: nearer for r > 0, less near for r < 0, which makes the
+  // largest error smallest.
+  static constexpr double value_polynomial[terms] = {
+      0x1.fffffap-2, 0x1.55549p-3, 0x1.555a68p-5, 0x1.123afep-7, 0x1.693ec8p-10,
+  };
 };
 
 template <>
@@ -54,10 +60,11 @@ struct Constants<double> {
   static constexpr int step_high_bits = 41;  // |n| < 4096
   static constexpr bool takes_step_low = true;
   static constexpr double negligible = 0;
-  static constexpr double value_saturation = -38;   // from -37.43 on
+  static constexpr double value_saturation = -77;   // from -76.3 on
   static constexpr double slope_saturation = -768;  // from -767.4 on
   static constexpr double underflow_guard = 0x1p+128;
   static constexpr double shift = 0x1.8p+52;
+  static constexpr bool carries_rests = true;
   static constexpr bool compensates_r = true;
   static constexpr bool subtracts_on_fma_units = false;
 
@@ -80,12 +87,18 @@ struct Constants<double> {
       0x1.289eb3ab7c08cp-22,
       0x1.a88155f7556f4p-26,
   };
+  static constexpr double value_polynomial[terms] = {
+      0x1.0000000000007p-1,  0x1.55555555555edp-3,  0x1.55555555512b4p-5,  0x1.11111110eaa89p-7,
+      0x1.6c16c18266c7bp-10, 0x1.a01a02752cf57p-13, 0x1.a0199e07816b8p-16, 0x1.71dc4357068f6p-19,
+      0x1.28aa470d8528dp-22, 0x1.b20d3177a91bcp-26,
+  };
 };
 
 // The halves, too, are computed in float, but need less of it.
 template <>
 struct Constants<Float16> : Constants<float> {
   static constexpr bool takes_step_low = false;
+  static constexpr bool carries_rests = false;
   // Conversions keep the adders of a Zen 4 core busy: 0.197 ns an element in place of 0.212.
   static constexpr bool subtracts_on_fma_units = true;
   static constexpr int terms = 4;
@@ -96,6 +109,7 @@ struct Constants<Float16> : Constants<float> {
 template <>
 struct Constants<BFloat16> : Constants<float> {
   static constexpr bool takes_step_low = false;
+  static constexpr bool carries_rests = false;
   static constexpr int terms = 3;
   static constexpr double polynomial[terms] = {0x1.0015f8p-1, 0x1.56c10cp-3, 0x1.4486fep-5};
 };
@@ -146,10 +160,18 @@ struct Coefficients {
   bits_t<number_t> guarded_slope_bits;
   bits_t<number_t> guarded_curvature_bits;
 
-  bool is_unit;  // alpha, scale and input_scale are 1: there is a shorter way to the same bits
+  bool is_unit;  // alpha, scale and input_scale are 1: there is a shorter way, to bits of its own
 
   bool takes_general_path;  // outside the range of formula.h
   GeneralCoefficients<number_t> general;
+
+  // What the roundings of the coefficients lost, where Constants<T>::carries_rests, ...
+  number_t scaled_alpha_rest;
+  number_t input_scale_rest;
+  number_t slope_rest;   // scaled_alpha * input_scale = slope (1 + slope_rest)
+  number_t slope_shift;  // slope_rest / input_scale
+  // ... and Constants::polynomial for slope, times input_scale.
+  number_t slope_polynomial[Constants<T>::terms];
 
   Coefficients(double alpha, double scale, double input_scale) {
     using Constants = torch_elu::Constants<T>;
@@ -161,6 +183,10 @@ struct Coefficients {
     is_unit = alpha == 1 && scale == 1 && input_scale == 1;
     const double scaled_alpha = alpha * scale;
     const double slope = scaled_alpha * input_scale, curvature = slope * input_scale;
+    // What the two products lost, for results in double.
+    const double scaled_alpha_lost = std::fma(alpha, scale, -scaled_alpha);
+    const double slope_lost =
+        std::fma(scaled_alpha, input_scale, -slope) + scaled_alpha_lost * input_scale;
     takes_general_path =
         !(is_moderate(scaled_alpha) && is_moderate(slope) && is_moderate(curvature) &&
           input_scale >= 0x1p-16 && input_scale <= 0x1p+16);
@@ -176,11 +202,20 @@ struct Coefficients {
     const Step<number_t> nearest = split(rounded(ln2 / input_scale));
     const Step<number_t> exact = split(first_bits(ln2 / input_scale, Constants::step_high_bits));
     const bool is_near = std::abs(nearest.low) <= Constants::negligible * std::abs(nearest.high);
-    value_step = is_near || !Constants::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
+    // Where the other terms carry their rests, the step's is not negligible.
+    value_step = (is_near && (is_unit || !Constants::carries_rests)) || !Constants::takes_step_low
+                     ? Step<number_t>{nearest.high, 0}
+                     : exact;
     slope_step = Constants::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
+    const double rest = ((slope - rounded(slope)) + slope_lost) / rounded(slope);
     double power = input_scale;
     for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
       polynomial[term] = rounded(Constants::polynomial[term] * power);
+      if constexpr (Constants::carries_rests) {
+        const double coefficient = Constants::value_polynomial[term] * power;
+        if (!is_unit) polynomial[term] = rounded(std::fma(coefficient, rest, coefficient));
+        slope_polynomial[term] = rounded(Constants::polynomial[term] * power * input_scale);
+      }
     }
     value_saturation = rounded(Constants::value_saturation / input_scale);
     slope_saturation = rounded(Constants::slope_saturation / input_scale);
@@ -188,6 +223,10 @@ struct Coefficients {
     slope_bits = bits(rounded(slope));
     guarded_slope_bits = bits(rounded(slope) * Constants::underflow_guard);
     guarded_curvature_bits = bits(rounded(curvature) * Constants::underflow_guard);
+    scaled_alpha_rest = rounded((scaled_alpha - rounded(scaled_alpha)) + scaled_alpha_lost);
+    input_scale_rest = rounded(input_scale - rounded(input_scale));
+    slope_rest = rounded(rest);
+    slope_shift = rounded(rest / input_scale);
 
     // An infinite input_scale as the largest finite one, which does not make NaN of intermediate
     // results.

@@ -15,6 +15,10 @@
 //   exp(input_scale * x)     = 2^n (1 + input_scale r (1 + r q(r))).
 // As r and p are of the size of x, whatever input_scale is, no bits are lost to the subnormals on
 // the way.
+//
+// alpha * scale, alpha * scale * input_scale and input_scale are two numbers each, the rounded one
+// and its rest, so errors count from the coefficients as they were given (bounds.h). The halves do
+// without the rests, which their own rounding hides.
 #pragma once
 
 #include "math/coefficients.h"
@@ -31,6 +35,13 @@ struct Reduced {
   V exact, low;  // r before it was rounded, in two parts
 };
 
+template <typename T, typename V>
+TORCH_ELU_INLINE V polynomial_at(V r, const number_t<V> (&polynomial)[Constants<T>::terms]) {
+  V q = V(polynomial[Constants<T>::terms - 1]);
+  for (int term = Constants<T>::terms - 2; term >= 0; --term) q = fma(q, r, V(polynomial[term]));
+  return q;
+}
+
 // a - b. A fused multiply-add gives the same bits, on other units of the processor.
 template <typename T, typename V>
 TORCH_ELU_INLINE V difference(V a, number_t<V> b) {
@@ -38,19 +49,30 @@ TORCH_ELU_INLINE V difference(V a, number_t<V> b) {
   return a - V(b);
 }
 
-template <bool takes_step_low, typename V, typename T>
-TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step,
-                                   const Coefficients<T>& coefficients) {
+// x less n steps, of which the low part is still to be taken.
+template <typename V>
+struct Remainder {
+  V shifted_n, n;
+  V exact;
+};
+
+template <typename V, typename T>
+TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high,
+                                        const Coefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
   // integer.
   const V shifted_n = fma(x, V(coefficients.steps_per_one), V(Constants::shift));
   const V n = difference<T>(shifted_n, Constants::shift);
-  const V exact = fma(n, V(-step.high), x);
+  return {shifted_n, n, fma(n, V(-step_high), x)};
+}
+
+template <bool takes_step_low, typename V, typename T>
+TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step,
+                                   const Coefficients<T>& coefficients) {
+  const auto [shifted_n, n, exact] = remainder(x, step.high, coefficients);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
-  V q = V(coefficients.polynomial[Constants::terms - 1]);
-  for (int term = Constants::terms - 2; term >= 0; --term)
-    q = fma(q, r, V(coefficients.polynomial[term]));
+  const V q = polynomial_at<T>(r, coefficients.polynomial);
   return {shifted_n, r, q, exact, n * V(-step.low)};
 }
 
@@ -67,8 +89,9 @@ TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
   return fma(fma(x.q, x.r, V(1)), x.r * curvature, slope);
 }
 
+// value and slope without the rests: for the halves, and where all coefficients are 1.
 template <typename V, typename T>
-TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V rounded_value(V x, const Coefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(x, V(coefficients.value_saturation));
   const auto reduced =
@@ -79,9 +102,8 @@ TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
   return select(x < V(0), negative, V(coefficients.scale) * x);
 }
 
-// At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN.
 template <typename V, typename T>
-TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V rounded_slope(V x, const Coefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(x, V(coefficients.slope_saturation));
   const auto reduced =
@@ -95,6 +117,50 @@ TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
   return select(x > V(0), V(coefficients.scale), negative);
 }
 
+// With L = -alpha * scale, the value at -infinity, S = alpha * scale * input_scale, their rests and
+// d = S_rest / S (q is made for S + S_rest):
+//   (1 - 2^n) (L + L_rest) + 2^n S (exact + low + r (d + r q(r))),
+// the smallest terms first. Near zero, where n = 0, only the last product is left, and 1 - 2^n is a
+// zero of the sign that leaves a result that underflows its own.
+template <typename V, typename T>
+TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
+  constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
+  const V clamped = at_least(x, V(coefficients.value_saturation));
+  const auto [shifted_n, n, exact] = remainder(clamped, coefficients.value_step.high, coefficients);
+  const V low = n * V(-coefficients.value_step.low);
+  const V r = exact + low;
+  const V d_and_rq =
+      fma(polynomial_at<T>(r, coefficients.polynomial), r, V(coefficients.slope_rest));
+  const V bent = fma(d_and_rq, r, low);
+  const V slope_2n = low_bits_to_exponent(shifted_n, coefficients.slope_bits);
+  const V part = V(1) - low_bits_to_exponent(shifted_n, one_bits);
+  const V sum =
+      fma(exact, slope_2n, fma(bent, slope_2n, part * V(-coefficients.scaled_alpha_rest)));
+  return select(x < V(0), fma(part, V(-coefficients.scaled_alpha), sum), V(coefficients.scale) * x);
+}
+
+// At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN. The rest of S
+// moves r, which costs no operation: S (1 + d) exp(input_scale * r) is S exp(input_scale * r + d),
+// but for d^2.
+template <typename V, typename T>
+TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
+  using Constants = torch_elu::Constants<T>;
+  if constexpr (!Constants::carries_rests) return rounded_slope(x, coefficients);
+  const V clamped = at_least(x, V(coefficients.slope_saturation));
+  const auto [shifted_n, n, exact] = remainder(clamped, coefficients.slope_step.high, coefficients);
+  const V low = fma(n, V(-coefficients.slope_step.low), V(coefficients.slope_shift));
+  const V r = exact + low;
+  const V input_scale = V(coefficients.input_scale);
+  const V rest_and_rq =
+      fma(polynomial_at<T>(r, coefficients.slope_polynomial), r, V(coefficients.input_scale_rest));
+  const V expm1 = fma(exact, input_scale, fma(rest_and_rq, r, low * input_scale));
+  const V slope_2n = low_bits_to_exponent(shifted_n, coefficients.guarded_slope_bits);
+  const V negative = fma(slope_2n, expm1, slope_2n) * V(1 / Constants::underflow_guard);
+  return select(x > V(0), V(coefficients.scale), negative);
+}
+
 // For alpha, scale and input_scale >= 0: only then does the result tell which side it came from.
 template <typename V, typename T>
 TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& coefficients) {
@@ -102,10 +168,10 @@ TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& coefficients) {
                 V(coefficients.input_scale) * (y + V(coefficients.scaled_alpha)));
 }
 
-// value and slope where alpha, scale and input_scale are 1, with the same bits. There
-// exp(x) - 1 >= x on the exponential side, and beyond it the exponential of min(x, 0) has the value
-// 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2 is so
-// near that the value needs no more of it, except in double.
+// rounded_value and rounded_slope where alpha, scale and input_scale are 1, with the same bits.
+// There exp(x) - 1 >= x on the exponential side, and beyond it the exponential of min(x, 0) has the
+// value 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2
+// is so near that the value needs no more of it, except in double.
 template <typename V, typename T>
 TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;

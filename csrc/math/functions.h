@@ -18,6 +18,16 @@ struct Value {
   }
 };
 
+// The bits of UnitValue, where there is no instruction for it that keeps a zero's sign: on CUDA.
+template <typename T>
+struct RoundedValue {
+  Coefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return rounded_value(x, coefficients);
+  }
+};
+
 template <typename T>
 struct UnitValue {
   Coefficients<T> coefficients;
@@ -41,6 +51,15 @@ struct Backward {
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
     return grad_output * slope(x, coefficients);
+  }
+};
+
+template <typename T>
+struct RoundedBackward {
+  Coefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
+    return grad_output * rounded_slope(x, coefficients);
   }
 };
 

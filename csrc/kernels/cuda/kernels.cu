@@ -207,6 +207,9 @@ cudaError_t Kernels<T, Layout>::forward(const Layout<T, 1>& self, const Coeffici
                                         cudaStream_t stream) {
   if (coefficients.takes_general_path)
     return launch(self, Separately{GeneralValue<element_t<T>>{coefficients}}, stream);
+  if constexpr (Constants<element_t<T>>::carries_rests) {
+    if (coefficients.is_unit) return launch(self, RoundedValue<element_t<T>>{coefficients}, stream);
+  }
   return launch(self, Value<element_t<T>>{coefficients}, stream);
 }
 
@@ -216,6 +219,10 @@ cudaError_t Kernels<T, Layout>::backward_from_input(const Layout<T, 2>& operands
                                                     cudaStream_t stream) {
   if (coefficients.takes_general_path)
     return launch(operands, Separately{GeneralBackward<element_t<T>>{coefficients}}, stream);
+  if constexpr (Constants<element_t<T>>::carries_rests) {
+    if (coefficients.is_unit)
+      return launch(operands, RoundedBackward<element_t<T>>{coefficients}, stream);
+  }
   return launch(operands, Backward<element_t<T>>{coefficients}, stream);
 }
 

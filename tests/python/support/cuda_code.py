@@ -25,7 +25,7 @@ INSTRUCTION = re.compile(
 KERNEL = re.compile(
     rf"(dense|staged|strided)_kernelI(?:Li(\d+)E)?({'|'.join(DTYPES)})Li(\d)E"
     r"N.*?\d(Value|Backward|BackwardFromResult|PlusOneValue|PlusOneBackward"
-    r"|GeneralValue|GeneralBackward)I[dfN]"
+    r"|RoundedValue|RoundedBackward|GeneralValue|GeneralBackward)I[dfN]"
 )
 
 
