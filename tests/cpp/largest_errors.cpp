@@ -1,179 +1,201 @@
-// Looks for the largest errors of the float32 kernels (AVX2), counted from the coefficients as
-// given, against a double reference of its own.
-//   largest_errors full 1            SELU, alpha 1.673 and 0.3, CELU 0.3: every float in about
-//                                    [-128, -2^-30] / input_scale, every 61st elsewhere
-//   largest_errors named N           fourteen coefficients, every N-th float
-//   largest_errors elu|celu|all N M  M random coefficients (log-uniform, fixed seed), every N-th
-//   float
-// "small" is where x or the result is below 2^-120.
+// Looks for the largest errors of the float32 kernels, counted from the coefficients as they were
+// given, against a double-precision reference of its own, several times as fast as the C library.
+//
+//   largest_errors full           SELU, alpha 1.673 and 0.3, CELU 0.3: about every float in
+//                                 [-128, -2^-30] / input_scale, every 61st elsewhere
+//   largest_errors named N        fourteen sets of coefficients, every N-th float
+//   largest_errors elu|celu|all N M   M random sets (log-uniform, fixed seed), every N-th float
+//
+// "tiny" is where x or the result is smaller than bounds::Bound<float>::tiny.
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <random>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include "kernels/cpu/kernels.h"
+#include "math/bounds.h"
 #include "math/coefficients.h"
-using namespace torch_elu;
+#include "reference.h"
+
+namespace torch_elu {
+namespace {
+
 constexpr int chunk = 4096;
-// expm1(t), t<=~0.35 or any negative, double, relative error ~2^-51
-static inline __attribute__((always_inline)) void parts(double t, double& p, double& pw) {
-  const double shift = 0x1.8p52;
+
+struct Given {
+  double alpha, scale, input_scale;
+};
+
+// exp(t) = power (1 + p), each to about 2^-51.
+struct Exponential {
+  double p, power;
+};
+
+inline Exponential exponential(double t) {
+  constexpr double shift = 0x1.8p52;
+  constexpr double inverse_factorials[] = {
+      1. / 2,         1. / 6,           1. / 24,          1. / 120,     1. / 720,
+      1. / 5040,      1. / 40320,       1. / 362880,      1. / 3628800, 1. / 39916800,
+      1. / 479001600, 1. / 6227020800., 1. / 87178291200.};
   t = t < -200 ? -200 : t;
-  double sn = t * 0x1.71547652b82fep0 + shift;
-  double n = sn - shift;
-  double r = __builtin_fma(n, -0x1.62e42fefa39efp-1, t);
-  r = __builtin_fma(n, -0x1.abc9e3b39803fp-56, r);
-  const double c[] = {1. / 2,           1. / 6,        1. / 24,        1. / 120,
-                      1. / 720,         1. / 5040,     1. / 40320,     1. / 362880,
-                      1. / 3628800,     1. / 39916800, 1. / 479001600, 1. / 6227020800.,
-                      1. / 87178291200.};
-  double q = c[12];
-  for (int i = 11; i >= 0; --i) q = __builtin_fma(q, r, c[i]);
-  p = __builtin_fma(q * r, r, r);
-  pw = std::bit_cast<double>((std::bit_cast<std::uint64_t>(sn) << 52) + 0x3ff0000000000000ull);
+  const double shifted_n = t * 0x1.71547652b82fep0 + shift;
+  const double n = shifted_n - shift;
+  const double r = std::fma(n, -0x1.abc9e3b39803fp-56, std::fma(n, -0x1.62e42fefa39efp-1, t));
+  double q = inverse_factorials[12];
+  for (int i = 11; i >= 0; --i) q = std::fma(q, r, inverse_factorials[i]);
+  const auto power = (std::bit_cast<std::uint64_t>(shifted_n) << 52) + 0x3ff0000000000000;
+  return {std::fma(q * r, r, r), std::bit_cast<double>(power)};
 }
-static inline double ulpf(double y) {
-  std::uint64_t b = (std::bit_cast<std::uint64_t>(y) & 0x7ff0000000000000ull);
-  std::uint64_t lo = std::uint64_t(1023 - 126) << 52;
-  b = b < lo ? lo : b;
-  return std::bit_cast<double>(b - (23ull << 52));
+
+// A float's last place at y.
+inline double ulp(double y) {
+  constexpr std::uint64_t smallest_normal = std::uint64_t{1023 - 126} << 52;
+  const std::uint64_t exponent = std::bit_cast<std::uint64_t>(y) & 0x7ff0000000000000;
+  return std::bit_cast<double>(std::max(exponent, smallest_normal) - (std::uint64_t{23} << 52));
 }
-struct P {
-  double alpha, scale, is;
+
+struct Worst {
+  double error = 0;
+  float x = 0;
+  Given given{};
+
+  void see(double candidate, float at, const Given& of) {
+    if (!(candidate <= error)) *this = {candidate, at, of};  // NaN is the worst
+  }
 };
-struct W {
-  double e;
-  float x;
+
+struct Errors {
+  Worst value, tiny, slope, linear;
 };
-struct R {
-  W v[4], s;
-};  // v: by region: |y|>=2^-120, below ; for x>0
-static float x[chunk], y[chunk], sl[chunk], ones[chunk];
-static double ev[chunk], es[chunk], yy[chunk];
-void upd(W& w, double e, float x) {
-  if (!(e <= w.e)) {
-    w.e = e;
-    w.x = x;
+
+struct Batch {
+  float x[chunk], y[chunk], slope[chunk], ones[chunk];
+  int n = 0;
+};
+
+void run(Batch& batch, const cpu::Kernels<float>& kernels,
+         const Coefficients<float>& coefficients) {
+  kernels.forward(batch.y, 1, batch.x, 1, batch.n, coefficients, cpu::Store::cached);
+  kernels.backward_from_input(batch.slope, 1, batch.ones, 1, batch.x, 1, batch.n, coefficients,
+                              cpu::Store::cached);
+}
+
+void see_linear(Errors& errors, const Batch& batch, const Given& given) {
+  for (int i = 0; i < batch.n; ++i) {
+    const double wanted = given.scale * static_cast<double>(batch.x[i]);
+    if (std::abs(wanted) > 0x1p127 || batch.x[i] == 0) continue;
+    errors.linear.see(std::abs(batch.y[i] - wanted) / ulp(wanted), batch.x[i], given);
+    errors.linear.see(std::abs(batch.slope[i] - given.scale) / ulp(given.scale), batch.x[i], given);
   }
 }
-R run(const cpu::KernelTable& t, P p, std::uint64_t step, bool pos) {
-  Coefficients<float> k(p.alpha, p.scale, p.is);
-  R r{};
-  std::fill(ones, ones + chunk, 1.f);
-  double A = p.alpha * p.scale, S = A * p.is, c = p.is, sc = p.scale;
-  std::uint64_t lo = pos ? 0 : 0x80000000u, end = pos ? 0x7f800000u : 0xff800000u;
-  const bool dense = step == 1;
-  // every float in [-128, -2^-30] / input_scale, about, every 61st elsewhere
-  const std::uint32_t from = std::bit_cast<std::uint32_t>(float(-0x1p-30 / p.is)),
-                      to = std::bit_cast<std::uint32_t>(float(-128 / p.is));
-  if (pos) step = std::max<std::uint64_t>(step, 997);
-  for (std::uint64_t b = lo; b <= end;) {
-    int n = 0;
-    for (; n < chunk && b <= end; b += (dense && !pos && (b < from || b > to) ? 61 : step))
-      x[n++] = std::bit_cast<float>((std::uint32_t)b);
-    t.float32.forward(y, 1, x, 1, n, k, cpu::Store::cached);
-    t.float32.backward_from_input(sl, 1, ones, 1, x, 1, n, k, cpu::Store::cached);
-    if (pos) {
-      for (int i = 0; i < n; i++) {
-        double w = sc * (double)x[i];
-        if (std::fabs(w) > 0x1p127 || x[i] == 0) continue;
-        upd(r.v[2], std::fabs(y[i] - w) / ulpf(w), x[i]);
-        upd(r.v[3], std::fabs(sl[i] - sc) / ulpf(sc), x[i]);
-      }
-      continue;
-    }
-    for (int i = 0; i < n; i++) {
-      double X = (double)x[i] * c, pp, pw;
-      X = X < -1e4 ? -1e4 : X;
-      parts(X, pp, pw);
-      double w = A * __builtin_fma(pp, pw, pw - 1);
-      yy[i] = w;
-      ev[i] = std::fabs(y[i] - w) / ulpf(w);
-      double z = S * (pw + pw * pp);
-      es[i] = std::fabs(sl[i] - z) / ulpf(z);
-    }
-    double m0 = 0, m2 = 0;
-    for (int i = 0; i < n; i++) {
-      m0 = std::max(m0, ev[i]);
-      m2 = std::max(m2, es[i]);
-      if (ev[i] != ev[i] || es[i] != es[i]) m0 = 1e9;
-    }
-    if (m0 > r.v[0].e || m0 > r.v[1].e)
-      for (int i = 0; i < n; i++)
-        upd(r.v[std::fabs(yy[i]) >= 0x1p-120 && x[i] <= -0x1p-120f ? 0 : 1], ev[i], x[i]);
-    if (m2 > r.s.e)
-      for (int i = 0; i < n; i++) upd(r.s, es[i], x[i]);
+
+// The loops without branches are the ones that take time.
+void see_exponential(Errors& errors, const Batch& batch, const Given& given) {
+  static double wanted[chunk], of_value[chunk], of_slope[chunk];
+  const double scaled_alpha = given.alpha * given.scale;
+  const double at_zero = scaled_alpha * given.input_scale;
+  for (int i = 0; i < batch.n; ++i) {
+    const double product = static_cast<double>(batch.x[i]) * given.input_scale;
+    const auto [p, power] = exponential(product < -1e4 ? -1e4 : product);
+    wanted[i] = scaled_alpha * std::fma(p, power, power - 1);
+    of_value[i] = std::abs(batch.y[i] - wanted[i]) / ulp(wanted[i]);
+    const double slope = at_zero * std::fma(p, power, power);
+    of_slope[i] = std::abs(batch.slope[i] - slope) / ulp(slope);
   }
-  return r;
+  for (int i = 0; i < batch.n; ++i) {
+    constexpr double tiny = bounds::Bound<float>::tiny;
+    const bool is_tiny = std::abs(wanted[i]) < tiny || batch.x[i] > -tiny;
+    (is_tiny ? errors.tiny : errors.value).see(of_value[i], batch.x[i], given);
+    errors.slope.see(of_slope[i], batch.x[i], given);
+  }
 }
-int main(int c, char** a) {
-  std::string what = a[1];
-  std::uint64_t step = strtoull(a[2], 0, 10);
-  const auto& t = cpu::kernels_avx2;
-  std::vector<P> l;
-  if (what == "full")
-    l = {{1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1},
-         {1.673, 1, 1},
-         {.3, 1, 1},
-         {.3, 1, 1 / .3}};
-  if (what == "named")
-    l = {{1, 1, 1},       {1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1},
-         {1.673, 1, 1},   {.3, 1, 1},
-         {.3, 1, 1 / .3}, {7, 1, 1},
-         {.1, 1, 1},      {10, 1, 1},
-         {-.7, 1, 1},     {1.1, 1, 1},
-         {3, 1, 1 / 3.},  {.01, 1, 100},
-         {10, 1, .1},     {2, 1, .5}};
-  if (what == "elu" || what == "celu" || what == "all") {
-    std::mt19937_64 g(23);
-    auto u = [&] { return std::ldexp((double)(g() >> 11), -53); };
-    for (int i = 0; i < strtol(a[3], 0, 10); i++) {
-      double al = std::exp2(-16 + 32 * u());
-      if (g() & 1) al = -al;
-      double s = 1, is = 1;
-      if (what == "celu") {
-        al = std::fabs(al);
-        is = 1 / al;
+
+void look(Errors& errors, const Given& given, std::uint64_t every) {
+  const auto& kernels = reference::kernel_tables().back()->float32;
+  const Coefficients<float> coefficients(given.alpha, given.scale, given.input_scale);
+  static Batch batch;
+  std::fill(batch.ones, batch.ones + chunk, 1.0f);
+  const auto each = [&](std::uint64_t from, std::uint64_t to, std::uint64_t step, auto see) {
+    while (from <= to) {
+      for (batch.n = 0; batch.n < chunk && from <= to; from += step) {
+        batch.x[batch.n++] = std::bit_cast<float>(static_cast<std::uint32_t>(from));
       }
-      if (what == "all") {
-        s = std::exp2(-4 + 8 * u());
-        is = std::exp2(-8 + 16 * u());
-      }
-      l.push_back({al, s, is});
+      run(batch, kernels, coefficients);
+      see(errors, batch, given);
+    }
+  };
+  const auto bits = [](double x) { return std::bit_cast<std::uint32_t>(static_cast<float>(x)); };
+  const auto near = bits(-0x1p-30 / given.input_scale), far = bits(-128 / given.input_scale);
+  const std::uint64_t sparse = std::max<std::uint64_t>(every, 61);
+  each(0, 0x7f800000, std::max<std::uint64_t>(every, 997), see_linear);
+  each(0x80000000, near - 1, sparse, see_exponential);
+  each(near, far, every, see_exponential);
+  each(far + 1, 0xff800000, sparse, see_exponential);
+}
+
+std::vector<Given> random_sets(std::string_view kind, long count) {
+  std::mt19937_64 random(23);
+  const auto power_of_two = [&](double low, double high) {
+    const double unit = std::ldexp(static_cast<double>(random() >> 11), -53);
+    return std::exp2(low + (high - low) * unit);
+  };
+  std::vector<Given> sets;
+  for (long i = 0; i < count; ++i) {
+    Given given{power_of_two(-16, 16), 1, 1};
+    if (random() & 1) given.alpha = -given.alpha;
+    if (kind == "celu") {
+      given.alpha = std::abs(given.alpha);
+      given.input_scale = 1 / given.alpha;
+    } else if (kind == "all") {
+      given.scale = power_of_two(-4, 4);
+      given.input_scale = power_of_two(-8, 8);
+    }
+    sets.push_back(given);
+  }
+  return sets;
+}
+
+std::vector<Given> sets_of(std::string_view kind, long count) {
+  const Given selu{bounds::selu_alpha, bounds::selu_scale, 1};
+  if (kind == "full") return {selu, {1.673, 1, 1}, {.3, 1, 1}, {.3, 1, 1 / .3}};
+  if (kind != "named") return random_sets(kind, count);
+  return {{1, 1, 1},      selu,          {1.673, 1, 1}, {.3, 1, 1},  {.3, 1, 1 / .3},
+          {7, 1, 1},      {.1, 1, 1},    {10, 1, 1},    {-.7, 1, 1}, {1.1, 1, 1},
+          {3, 1, 1 / 3.}, {.01, 1, 100}, {10, 1, .1},   {2, 1, .5}};
+}
+
+void print(const char* what, const Worst& worst) {
+  std::printf("%s %.4f alpha %a scale %a input_scale %a x %a\n", what, worst.error,
+              worst.given.alpha, worst.given.scale, worst.given.input_scale, worst.x);
+}
+
+}  // namespace
+}  // namespace torch_elu
+
+int main(int count, char** arguments) {
+  using namespace torch_elu;
+  const std::string_view kind = count > 1 ? arguments[1] : "full";
+  const auto every = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1;
+  Errors worst;
+  for (const Given& given :
+       sets_of(kind, count > 3 ? std::strtol(arguments[3], nullptr, 10) : 100)) {
+    Errors errors;
+    look(errors, given, every);
+    std::printf("%-22.17g %-20.17g %-20.17g value %.4f tiny %.4f slope %.4f x > 0 %.4f\n",
+                given.alpha, given.scale, given.input_scale, errors.value.error, errors.tiny.error,
+                errors.slope.error, errors.linear.error);
+    std::fflush(stdout);
+    for (const auto part : {&Errors::value, &Errors::tiny, &Errors::slope, &Errors::linear}) {
+      const Worst& found = errors.*part;
+      (worst.*part).see(found.error, found.x, found.given);
     }
   }
-  R best{};
-  for (auto& p : l) {
-    R r = run(t, p, step, false);
-    R q = run(t, p, step, true);
-    if (what == "named" || c > 4)
-      printf(
-          "%-22.17g %-20.17g %-20.17g value %.4f at %-14.9g (small %.4f at %-14.9g) slope %.4f at "
-          "%-14.9g x>0 %.4f\n",
-          p.alpha, p.scale, p.is, r.v[0].e, r.v[0].x, r.v[1].e, r.v[1].x, r.s.e, r.s.x, q.v[2].e),
-          fflush(stdout);
-    if (r.v[0].e > best.v[0].e) {
-      best.v[0] = r.v[0];
-      printf("  value %.4f alpha %a scale %a is %a x %a\n", r.v[0].e, p.alpha, p.scale, p.is,
-             r.v[0].x);
-    }
-    if (r.v[1].e > best.v[1].e) {
-      best.v[1] = r.v[1];
-      printf("  small %.4f alpha %a scale %a is %a x %a\n", r.v[1].e, p.alpha, p.scale, p.is,
-             r.v[1].x);
-    }
-    if (r.s.e > best.s.e) {
-      best.s = r.s;
-      printf("  slope %.4f alpha %a scale %a is %a x %a\n", r.s.e, p.alpha, p.scale, p.is, r.s.x);
-    }
-    if (q.v[2].e > best.v[2].e) {
-      best.v[2] = q.v[2];
-    }
-  }
-  printf("%s: worst value %.4f small %.4f slope %.4f positive %.4f\n", what.c_str(), best.v[0].e,
-         best.v[1].e, best.s.e, best.v[2].e);
+  print("value", worst.value);
+  print("tiny ", worst.tiny);
+  print("slope", worst.slope);
+  print("x > 0", worst.linear);
 }
