@@ -5,6 +5,7 @@
 # make bench-models  their speed with PyTorch's ELU and with ours
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
+# make largest-errors  looks for the inputs that csrc/math/bounds.h lists (hours)
 # make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
 # make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
 # make valgrind  the bounds of the bare kernels under valgrind
@@ -55,7 +56,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build develop demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -130,6 +131,13 @@ exhaustive: build
 	$(CONFIGURE_TESTS)
 	cmake --build $(BUILD)/tests --target exhaustive
 	$(BUILD)/tests/exhaustive
+
+largest-errors: build
+	$(CONFIGURE_TESTS)
+	cmake --build $(BUILD)/tests --target largest_errors
+	$(BUILD)/tests/largest_errors full
+	$(BUILD)/tests/largest_errors elu 61 100
+	$(BUILD)/tests/largest_errors celu 61 100
 
 arm:
 	tools/arm.sh $(BUILD)/arm

@@ -15,11 +15,12 @@ struct Bound;
 
 template <>
 struct Bound<float> {
-  static constexpr double value = 1.1;   // input_scale 1
-  static constexpr double scaled = 1.2;  // any other
+  static constexpr double unit = 1.0;          // value and slope for alpha, scale, input_scale 1
+  static constexpr double value = 1.1;         // for input_scale 1
+  static constexpr double scaled_value = 1.2;  // for any other
   static constexpr double slope = 1.1;
-  static constexpr double linear = 1.5;  // x > 0: scale is rounded, then the product
-  static constexpr double unit = 1.0;    // alpha, scale and input_scale 1
+  static constexpr double linear = 1.5;   // value for x > 0: scale is rounded, then the product
+  static constexpr double general = 2.0;  // general.h, which rounds alpha * scale
   // Where x or the result is smaller than this, x times the rest of alpha * input_scale is lost to
   // the subnormals.
   static constexpr double tiny = 0x1p-120;

@@ -10,28 +10,24 @@
 namespace torch_elu {
 namespace {
 
-// Not less than what was found either: else the list is not of this formula.
+// The error is as large as was found, too: else the list is not of this formula.
 template <typename number_t, typename wide_t>
 void expect_within_bounds(std::span<const bounds::Found> values,
                           std::span<const bounds::Found> slopes) {
-  using Bound = bounds::Bound<number_t>;
   for (const auto& [alpha, scale, input_scale, x, found] : values) {
-    const Coefficients<number_t> k(alpha, scale, input_scale);
-    const reference::Exact<wide_t> exact({"", alpha, scale, input_scale, 0});
-    const wide_t wanted = exact.value(x);
-    const double error = reference::error_in_ulp(value(static_cast<number_t>(x), k), wanted);
-    const bool is_tiny = std::min<wide_t>(std::abs(x), std::abs(wanted)) < Bound::tiny;
-    EXPECT_LE(error, is_tiny            ? Bound::value_of_tiny
-                     : input_scale == 1 ? Bound::value
-                                        : Bound::scaled);
+    const Coefficients<number_t> coefficients(alpha, scale, input_scale);
+    const wide_t exact = reference::Exact<wide_t>({"", alpha, scale, input_scale}).value(x);
+    const double error =
+        reference::error_in_ulp(value(static_cast<number_t>(x), coefficients), exact);
+    EXPECT_LE(error, reference::bound_of_value(coefficients, x, static_cast<double>(exact)));
     EXPECT_NEAR(error, found, 1e-3) << "alpha " << alpha << " at " << x;
   }
   for (const auto& [alpha, scale, input_scale, x, found] : slopes) {
-    const Coefficients<number_t> k(alpha, scale, input_scale);
-    const reference::Exact<wide_t> exact({"", alpha, scale, input_scale, 0});
+    const Coefficients<number_t> coefficients(alpha, scale, input_scale);
+    const wide_t exact = reference::Exact<wide_t>({"", alpha, scale, input_scale}).slope(x);
     const double error =
-        reference::error_in_ulp(slope(static_cast<number_t>(x), k), exact.slope(x));
-    EXPECT_LE(error, Bound::slope);
+        reference::error_in_ulp(slope(static_cast<number_t>(x), coefficients), exact);
+    EXPECT_LE(error, reference::bound_of_slope(coefficients));
     EXPECT_NEAR(error, found, 1e-3) << "alpha " << alpha << " at " << x;
   }
 }

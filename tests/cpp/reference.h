@@ -9,30 +9,32 @@
 #include <vector>
 
 #include "kernels/cpu/kernels.h"
+#include "math/bounds.h"
 
 namespace torch_elu::reference {
 
 struct Parameters {
   std::string name;
   double alpha, scale, input_scale;
-  double limit;           // of the error, in ulp
   bool plus_one = false;  // elu_plus_one, for which the coefficients are 1
+
+  bool is_unit() const { return alpha == 1 && scale == 1 && input_scale == 1; }
 };
 
-inline const Parameters plus_one{"elu_plus_one", 1, 1, 1, 1.0, true};
+inline const Parameters plus_one{"elu_plus_one", 1, 1, 1, true};
 
 inline Parameters celu(double alpha) {
-  return {"celu " + std::to_string(alpha), alpha, 1, 1 / alpha, 1.6};
+  return {"celu " + std::to_string(alpha), alpha, 1, 1 / alpha};
 }
 
 inline std::vector<Parameters> parameters() {
-  return {{"elu 1", 1, 1, 1, 1.0},
-          {"elu 0.1", 0.1, 1, 1, 1.6},
-          {"elu 0.5", 0.5, 1, 1, 1.6},
-          {"elu 2", 2, 1, 1, 1.6},
-          {"elu 10", 10, 1, 1, 1.6},
-          {"elu -0.7", -0.7, 1, 1, 1.6},
-          {"selu", 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1, 1.6},
+  return {{"elu 1", 1, 1, 1},
+          {"elu 0.1", 0.1, 1, 1},
+          {"elu 0.5", 0.5, 1, 1},
+          {"elu 2", 2, 1, 1},
+          {"elu 10", 10, 1, 1},
+          {"elu -0.7", -0.7, 1, 1},
+          {"selu", 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1},
           celu(0.3),
           celu(2),
           celu(3),
@@ -45,12 +47,12 @@ inline std::vector<Parameters> general_parameters() {
   return {celu(-1),
           celu(-0.5),
           celu(-3),
-          {"elu 1e-30", 1e-30, 1, 1, 1.6},
-          {"elu 1e30", 1e30, 1, 1, 1.6},
-          {"elu 0", 0, 1, 1, 1.6},
-          {"elu 1e-30, input_scale -1", 1e-30, 1, -1, 1.6},
-          {"elu 1e30, input_scale 1e-30", 1e30, 1, 1e-30, 1.6},
-          {"elu 1e-30, input_scale 1e30", 1e-30, 1, 1e30, 1.6}};
+          {"elu 1e-30", 1e-30, 1, 1},
+          {"elu 1e30", 1e30, 1, 1},
+          {"elu 0", 0, 1, 1},
+          {"elu 1e-30, input_scale -1", 1e-30, 1, -1},
+          {"elu 1e30, input_scale 1e-30", 1e30, 1, 1e-30},
+          {"elu 1e-30, input_scale 1e30", 1e-30, 1, 1e30}};
 }
 
 template <typename wide_t>
@@ -60,15 +62,6 @@ struct Exact {
 
   explicit Exact(const Parameters& p)
       : scale(p.scale), alpha(scale * p.alpha), input_scale(p.input_scale), plus_one(p.plus_one) {}
-
-  // With alpha * scale and scale rounded to the number type beforehand, as the kernels hold them.
-  template <typename number_t>
-  Exact rounded() const {
-    Exact result = *this;
-    result.scale = static_cast<number_t>(scale);
-    result.alpha = static_cast<number_t>(alpha);
-    return result;
-  }
 
   wide_t value(wide_t x) const {
     if (plus_one) return x > 0 ? x + 1 : std::exp(x);
@@ -84,6 +77,24 @@ struct Exact {
     return result * (1 + std::fma(input_scale, x, -product));
   }
 };
+
+// The error, in ulp, that math/bounds.h allows at x, whose exact value is `exact`.
+template <typename number_t>
+double bound_of_value(const Coefficients<number_t>& coefficients, double x, double exact) {
+  using Bound = bounds::Bound<number_t>;
+  if (coefficients.takes_general_path) return Bound::general;
+  if (coefficients.is_unit) return Bound::unit;
+  if (x > 0) return Bound::linear;
+  if (std::abs(x) < Bound::tiny || std::abs(exact) < Bound::tiny) return Bound::value_of_tiny;
+  return coefficients.input_scale == 1 ? Bound::value : Bound::scaled_value;
+}
+
+template <typename number_t>
+double bound_of_slope(const Coefficients<number_t>& coefficients) {
+  using Bound = bounds::Bound<number_t>;
+  if (coefficients.takes_general_path) return Bound::general;
+  return coefficients.is_unit ? Bound::unit : Bound::slope;
+}
 
 inline float widened(float x) { return x; }
 inline double widened(double x) { return x; }
