@@ -139,7 +139,7 @@ struct GeneralCoefficients {
 
 // Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
 template <typename T>
-struct Coefficients {
+struct RoundedCoefficients {
   using number_t = opmath_t<T>;
 
   number_t scale;
@@ -165,15 +165,7 @@ struct Coefficients {
   bool takes_general_path;  // outside the range of formula.h
   GeneralCoefficients<number_t> general;
 
-  // What the roundings of the coefficients lost, where Constants<T>::carries_rests, ...
-  number_t scaled_alpha_rest;
-  number_t input_scale_rest;
-  number_t slope_rest;   // scaled_alpha * input_scale = slope (1 + slope_rest)
-  number_t slope_shift;  // slope_rest / input_scale
-  // ... and Constants::polynomial for slope, times input_scale.
-  number_t slope_polynomial[Constants<T>::terms];
-
-  Coefficients(double alpha, double scale, double input_scale) {
+  RoundedCoefficients(double alpha, double scale, double input_scale) {
     using Constants = torch_elu::Constants<T>;
     const auto rounded = [](double x) { return static_cast<number_t>(x); };
     const auto bits = [](number_t x) { return std::bit_cast<bits_t<number_t>>(x); };
@@ -183,10 +175,6 @@ struct Coefficients {
     is_unit = alpha == 1 && scale == 1 && input_scale == 1;
     const double scaled_alpha = alpha * scale;
     const double slope = scaled_alpha * input_scale, curvature = slope * input_scale;
-    // What the two products lost, for results in double.
-    const double scaled_alpha_lost = std::fma(alpha, scale, -scaled_alpha);
-    const double slope_lost =
-        std::fma(scaled_alpha, input_scale, -slope) + scaled_alpha_lost * input_scale;
     takes_general_path =
         !(is_moderate(scaled_alpha) && is_moderate(slope) && is_moderate(curvature) &&
           input_scale >= 0x1p-16 && input_scale <= 0x1p+16);
@@ -202,20 +190,11 @@ struct Coefficients {
     const Step<number_t> nearest = split(rounded(ln2 / input_scale));
     const Step<number_t> exact = split(first_bits(ln2 / input_scale, Constants::step_high_bits));
     const bool is_near = std::abs(nearest.low) <= Constants::negligible * std::abs(nearest.high);
-    // Where the other terms carry their rests, the step's is not negligible.
-    value_step = (is_near && (is_unit || !Constants::carries_rests)) || !Constants::takes_step_low
-                     ? Step<number_t>{nearest.high, 0}
-                     : exact;
+    value_step = is_near || !Constants::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
     slope_step = Constants::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
-    const double rest = ((slope - rounded(slope)) + slope_lost) / rounded(slope);
     double power = input_scale;
     for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
       polynomial[term] = rounded(Constants::polynomial[term] * power);
-      if constexpr (Constants::carries_rests) {
-        const double coefficient = Constants::value_polynomial[term] * power;
-        if (!is_unit) polynomial[term] = rounded(std::fma(coefficient, rest, coefficient));
-        slope_polynomial[term] = rounded(Constants::polynomial[term] * power * input_scale);
-      }
     }
     value_saturation = rounded(Constants::value_saturation / input_scale);
     slope_saturation = rounded(Constants::slope_saturation / input_scale);
@@ -223,10 +202,6 @@ struct Coefficients {
     slope_bits = bits(rounded(slope));
     guarded_slope_bits = bits(rounded(slope) * Constants::underflow_guard);
     guarded_curvature_bits = bits(rounded(curvature) * Constants::underflow_guard);
-    scaled_alpha_rest = rounded((scaled_alpha - rounded(scaled_alpha)) + scaled_alpha_lost);
-    input_scale_rest = rounded(input_scale - rounded(input_scale));
-    slope_rest = rounded(rest);
-    slope_shift = rounded(rest / input_scale);
 
     // An infinite input_scale as the largest finite one, which does not make NaN of intermediate
     // results.
@@ -257,6 +232,45 @@ struct Coefficients {
     // Zero without the exponents of its other factors, with which x would overflow beside it.
     if (mantissa == 0) return {static_cast<number_t>(mantissa), 0};
     return {static_cast<number_t>(2 * mantissa), exponent - 1};
+  }
+};
+
+// What those roundings lost, too. A base of its own for the rest, since nvcc copies a structure of
+// more than 128 bytes in a loop.
+template <typename T>
+struct Coefficients : RoundedCoefficients<T> {
+  using number_t = opmath_t<T>;
+
+  // Where Constants<T>::carries_rests:
+  number_t scaled_alpha_rest{};
+  number_t input_scale_rest{};
+  number_t slope_rest{};   // scaled_alpha * input_scale = slope (1 + slope_rest)
+  number_t slope_shift{};  // slope_rest / input_scale
+  number_t value_polynomial[Constants<T>::terms]{};  // times 1 + slope_rest
+  number_t slope_polynomial[Constants<T>::terms]{};  // times input_scale
+
+  Coefficients(double alpha, double scale, double input_scale)
+      : RoundedCoefficients<T>(alpha, scale, input_scale) {
+    using Constants = torch_elu::Constants<T>;
+    if constexpr (Constants::carries_rests) {
+      const auto rounded = [](double x) { return static_cast<number_t>(x); };
+      const double scaled_alpha = alpha * scale, slope = scaled_alpha * input_scale;
+      // What the two products lost, for results in double.
+      const double scaled_alpha_lost = std::fma(alpha, scale, -scaled_alpha);
+      const double slope_lost =
+          std::fma(scaled_alpha, input_scale, -slope) + scaled_alpha_lost * input_scale;
+      const double rest = ((slope - rounded(slope)) + slope_lost) / rounded(slope);
+      scaled_alpha_rest = rounded((scaled_alpha - rounded(scaled_alpha)) + scaled_alpha_lost);
+      input_scale_rest = rounded(input_scale - rounded(input_scale));
+      slope_rest = rounded(rest);
+      slope_shift = rounded(rest / input_scale);
+      double power = input_scale;
+      for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
+        const double coefficient = Constants::value_polynomial[term] * power;
+        value_polynomial[term] = rounded(std::fma(coefficient, rest, coefficient));
+        slope_polynomial[term] = rounded(Constants::polynomial[term] * power * input_scale);
+      }
+    }
   }
 };
 

@@ -58,7 +58,7 @@ struct Remainder {
 
 template <typename V, typename T>
 TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high,
-                                        const Coefficients<T>& coefficients) {
+                                        const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
   // integer.
@@ -69,7 +69,7 @@ TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high,
 
 template <bool takes_step_low, typename V, typename T>
 TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step,
-                                   const Coefficients<T>& coefficients) {
+                                   const RoundedCoefficients<T>& coefficients) {
   const auto [shifted_n, n, exact] = remainder(x, step.high, coefficients);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
   const V q = polynomial_at<T>(r, coefficients.polynomial);
@@ -91,7 +91,7 @@ TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
 
 // value and slope without the rests: for the halves, and where all coefficients are 1.
 template <typename V, typename T>
-TORCH_ELU_INLINE V rounded_value(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V rounded_value(V x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(x, V(coefficients.value_saturation));
   const auto reduced =
@@ -103,7 +103,7 @@ TORCH_ELU_INLINE V rounded_value(V x, const Coefficients<T>& coefficients) {
 }
 
 template <typename V, typename T>
-TORCH_ELU_INLINE V rounded_slope(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V rounded_slope(V x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(x, V(coefficients.slope_saturation));
   const auto reduced =
@@ -128,11 +128,11 @@ TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
   if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
   constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
   const V clamped = at_least(x, V(coefficients.value_saturation));
-  const auto [shifted_n, n, exact] = remainder(clamped, coefficients.value_step.high, coefficients);
-  const V low = n * V(-coefficients.value_step.low);
+  const auto [shifted_n, n, exact] = remainder(clamped, coefficients.slope_step.high, coefficients);
+  const V low = n * V(-coefficients.slope_step.low);
   const V r = exact + low;
   const V d_and_rq =
-      fma(polynomial_at<T>(r, coefficients.polynomial), r, V(coefficients.slope_rest));
+      fma(polynomial_at<T>(r, coefficients.value_polynomial), r, V(coefficients.slope_rest));
   const V bent = fma(d_and_rq, r, low);
   const V slope_2n = low_bits_to_exponent(shifted_n, coefficients.slope_bits);
   const V part = V(1) - low_bits_to_exponent(shifted_n, one_bits);
@@ -163,7 +163,7 @@ TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
 
 // For alpha, scale and input_scale >= 0: only then does the result tell which side it came from.
 template <typename V, typename T>
-TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V slope_from_result(V y, const RoundedCoefficients<T>& coefficients) {
   return select(y > V(0), V(coefficients.scale),
                 V(coefficients.input_scale) * (y + V(coefficients.scaled_alpha)));
 }
@@ -173,7 +173,7 @@ TORCH_ELU_INLINE V slope_from_result(V y, const Coefficients<T>& coefficients) {
 // value 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2
 // is so near that the value needs no more of it, except in double.
 template <typename V, typename T>
-TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V unit_value(V x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   constexpr bool takes_step_low = Constants::takes_step_low && Constants::negligible == 0;
   const V clamped = at_least(at_most(x, V(0)), V(coefficients.value_saturation));
@@ -184,7 +184,7 @@ TORCH_ELU_INLINE V unit_value(V x, const Coefficients<T>& coefficients) {
 
 // exp(min(x, 0)) * underflow_guard
 template <typename V, typename T>
-TORCH_ELU_INLINE V guarded_unit_slope(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V guarded_unit_slope(V x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(at_most(x, V(0)), V(coefficients.slope_saturation));
   const auto reduced =
@@ -194,14 +194,14 @@ TORCH_ELU_INLINE V guarded_unit_slope(V x, const Coefficients<T>& coefficients) 
 }
 
 template <typename V, typename T>
-TORCH_ELU_INLINE V unit_slope(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V unit_slope(V x, const RoundedCoefficients<T>& coefficients) {
   return guarded_unit_slope(x, coefficients) * V(1 / Constants<T>::underflow_guard);
 }
 
 // x + 1 where x > 0, exp(x) elsewhere: max(x, 0) + exp(min(x, 0)), of which one term is exact and
 // the sum rounds once. For the coefficients of unit_slope.
 template <typename V, typename T>
-TORCH_ELU_INLINE V plus_one(V x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE V plus_one(V x, const RoundedCoefficients<T>& coefficients) {
   return fma(guarded_unit_slope(x, coefficients), V(1 / Constants<T>::underflow_guard),
              at_least(x, V(0)));
 }

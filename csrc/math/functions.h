@@ -21,7 +21,7 @@ struct Value {
 // The bits of UnitValue, where there is no instruction for it that keeps a zero's sign: on CUDA.
 template <typename T>
 struct RoundedValue {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return rounded_value(x, coefficients);
@@ -30,7 +30,7 @@ struct RoundedValue {
 
 template <typename T>
 struct UnitValue {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return unit_value(x, coefficients);
@@ -39,7 +39,7 @@ struct UnitValue {
 
 template <typename T>
 struct GeneralValue {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const {
     return general::value(x, coefficients);
   }
@@ -56,7 +56,7 @@ struct Backward {
 
 template <typename T>
 struct RoundedBackward {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
     return grad_output * rounded_slope(x, coefficients);
@@ -65,7 +65,7 @@ struct RoundedBackward {
 
 template <typename T>
 struct UnitBackward {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
     return grad_output * unit_slope(x, coefficients);
@@ -74,7 +74,7 @@ struct UnitBackward {
 
 template <typename T>
 struct GeneralBackward {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
     return grad_output * general::slope(x, coefficients);
   }
@@ -82,7 +82,7 @@ struct GeneralBackward {
 
 template <typename T>
 struct BackwardFromResult {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V y) const {
     return grad_output * slope_from_result(y, coefficients);
@@ -91,7 +91,7 @@ struct BackwardFromResult {
 
 template <typename T>
 struct PlusOneValue {
-  Coefficients<T> coefficients;
+  RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return plus_one(x, coefficients);

@@ -67,7 +67,7 @@ TORCH_ELU_INLINE number_t polynomial(number_t r) {
 }
 
 template <typename number_t, typename T>
-TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<number_t>;
   const auto& general = coefficients.general;
   const number_t whole = ldexp(x, general.input_scale.exponent);
@@ -86,7 +86,7 @@ TORCH_ELU_INLINE Reduced<number_t> reduce(number_t x, const Coefficients<T>& coe
 
 // expm1 = 2^m (2^(n - m) p + (2^(n - m) - 2^-m)) with m = max(n, 0): nothing in there overflows.
 template <typename number_t, typename T>
-TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE number_t value(number_t x, const RoundedCoefficients<T>& coefficients) {
   const auto& general = coefficients.general;
   const auto [product, p, n] = reduce(x, coefficients);
   const int m = n > 0 ? n : 0;
@@ -106,7 +106,7 @@ TORCH_ELU_INLINE number_t value(number_t x, const Coefficients<T>& coefficients)
 }
 
 template <typename number_t, typename T>
-TORCH_ELU_INLINE number_t slope(number_t x, const Coefficients<T>& coefficients) {
+TORCH_ELU_INLINE number_t slope(number_t x, const RoundedCoefficients<T>& coefficients) {
   const auto& general = coefficients.general;
   const auto [product, p, n] = reduce(x, coefficients);
   const auto exp = sum(number_t(1), p.high);

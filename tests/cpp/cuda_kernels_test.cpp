@@ -296,7 +296,7 @@ void test_strided(const Shape& shape, bool by_16_bytes, bool in_place = false) {
 
   const auto x = inputs<C>(extent, 4), grad = inputs<C>(extent, 6);
   const auto untouched = inputs<C>(extent, 8);
-  for (const auto& p : {reference::Parameters{"plain", 0.5, 1, 1, 0}, reference::celu(-0.5)}) {
+  for (const auto& p : {reference::Parameters{"plain", 0.5, 1, 1}, reference::celu(-0.5)}) {
     const CoefficientsOf<T> coefficients(p.alpha, p.scale, p.input_scale);
     for (const auto operation : kOperations) {
       Placed<C> placed_x(x, 0), placed_grad(grad, 0), out(untouched, 0);
