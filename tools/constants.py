@@ -131,13 +131,13 @@ def constants(name: str) -> tuple[dict[str, str], tuple[mpf, mpf]]:
 
 
 def saturation(name: str) -> dict[str, mpf]:
-    """The points from which on the value is -alpha, to a bit of its rest, and 2^32 times the slope
-    is zero."""
+    """From where on the value is -alpha, to a bit of its rest, and 2^32 times the slope zero."""
     if name not in ("float", "double"):
         return {}
     bits = NUMBERS[name].bits
     smallest = {"float": -149, "double": -1074}[name]
-    return {"value_saturation": -(2 * bits + 4) * LN2, "slope_saturation": (smallest - 1 - 32) * LN2}
+    of_value, of_slope = -(2 * bits + 4), smallest - 1 - 32
+    return {"value_saturation": of_value * LN2, "slope_saturation": of_slope * LN2}
 
 
 def main() -> int:

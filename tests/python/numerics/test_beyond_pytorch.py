@@ -54,7 +54,7 @@ def test_gradient_at_nan_is_nan_at_every_size_and_layout(
 def test_float64_celu_gradient_is_exact(alpha: float) -> None:
     x = in_range(torch.float64, 400, -4, 1)
     exact = mpmath_slope(x.tolist(), Coefficients(alpha, 1.0, 1 / alpha))
-    assert largest_mpmath_error(gradient(lambda x: torch_elu.celu(x, alpha), x), exact) <= 1.6
+    assert largest_mpmath_error(gradient(lambda x: torch_elu.celu(x, alpha), x), exact) <= 1.1
     assert largest_mpmath_error(gradient(lambda x: F.celu(x, alpha), x), exact) > 1e6
 
 

@@ -28,22 +28,16 @@ def number_type(dtype: torch.dtype) -> type[np.floating]:
 
 
 def wide_products(c: Coefficients, dtype: torch.dtype) -> WideProducts:
-    """alpha * scale is taken in float64, as by PyTorch; the factors keep the digits of the number
-    type, but not its range. An infinite input_scale counts as the largest double."""
-    number = number_type(dtype)
-
-    def digits(x: np.longdouble) -> np.longdouble:
-        mantissa, exponent = np.frexp(x)
-        return np.ldexp(Wide(number(mantissa)), exponent)
-
+    """alpha * scale has the range of a float64, as by PyTorch, and all its digits. An infinite
+    input_scale counts as the largest double."""
     with np.errstate(all="ignore"):
         largest = np.finfo(np.float64).max
         input_scale = Wide(np.clip(c.input_scale, -largest, largest))
-        value_factor = Wide(np.float64(c.alpha) * np.float64(c.scale))
-        slope_factor = value_factor * input_scale
-        return WideProducts(
-            Wide(number(c.scale)), digits(value_factor), digits(slope_factor), input_scale
-        )
+        product = Wide(np.float64(c.alpha) * np.float64(c.scale))
+        exact = Wide(c.alpha) * Wide(c.scale)
+        value_factor = exact if np.abs(exact - product) <= 2.0**-53 * np.abs(product) else product
+        scale = Wide(number_type(dtype)(c.scale))
+        return WideProducts(scale, value_factor, value_factor * input_scale, input_scale)
 
 
 def wide(x: Tensor) -> np.ndarray:
@@ -51,25 +45,10 @@ def wide(x: Tensor) -> np.ndarray:
 
 
 def wide_value(x: Tensor, c: Coefficients) -> np.ndarray:
-    return wide_value_of(x, wide_products(c, x.dtype))
-
-
-def wide_value_of(x: Tensor, p: WideProducts) -> np.ndarray:
-    elements = wide(x)
+    p, elements = wide_products(c, x.dtype), wide(x)
     with np.errstate(all="ignore"):
         negative = p.value_factor * np.expm1(p.input_scale * elements)
         return np.where(elements < 0, negative, p.scale * elements)
-
-
-def nearest_wide_value(y: Tensor, x: Tensor, c: Coefficients) -> np.ndarray:
-    """wide_value, or what it is without the rounding of alpha * scale, whichever y is nearer to:
-    where the exponential is a straight line, general.h rounds the product of all coefficients."""
-    rounded = wide_products(c, x.dtype)
-    exact = Wide(np.float64(c.alpha) * np.float64(c.scale))
-    values = [wide_value_of(x, p) for p in (rounded, rounded._replace(value_factor=exact))]
-    with np.errstate(all="ignore"):
-        errors = [np.abs(wide(y) - value) for value in values]
-        return np.where(errors[1] < errors[0], values[1], values[0])
 
 
 def wide_slope(x: Tensor, c: Coefficients) -> np.ndarray:
