@@ -1,7 +1,7 @@
 // Looks for the largest errors of the float32 kernels, counted from the coefficients as they were
 // given, against a double-precision reference of its own, several times as fast as the C library.
 //
-//   largest_errors full           SELU, alpha 1.673 and 0.3, CELU 0.3: about every float in
+//   largest_errors full           SELU, alpha 1.673, 0.3, -0.7, CELU 0.3 and 3: every float in
 //                                 [-128, -2^-30] / input_scale, every 61st elsewhere
 //   largest_errors named N        fourteen sets of coefficients, every N-th float
 //   largest_errors elu|celu|all N M   M random sets (log-uniform, fixed seed), every N-th float
@@ -161,7 +161,8 @@ std::vector<Given> random_sets(std::string_view kind, long count) {
 
 std::vector<Given> sets_of(std::string_view kind, long count) {
   const Given selu{bounds::selu_alpha, bounds::selu_scale, 1};
-  if (kind == "full") return {selu, {1.673, 1, 1}, {.3, 1, 1}, {.3, 1, 1 / .3}};
+  if (kind == "full")
+    return {selu, {1.673, 1, 1}, {.3, 1, 1}, {-.7, 1, 1}, {.3, 1, 1 / .3}, {3, 1, 1 / 3.}};
   if (kind != "named") return random_sets(kind, count);
   return {{1, 1, 1},      selu,          {1.673, 1, 1}, {.3, 1, 1},  {.3, 1, 1 / .3},
           {7, 1, 1},      {.1, 1, 1},    {10, 1, 1},    {-.7, 1, 1}, {1.1, 1, 1},
