@@ -39,29 +39,39 @@ struct Found {
   double error;
 };
 
-// For float every float in [-128, -2^-30] was tried for SELU, alpha 1.673 and 0.3 and CELU 0.3, and
-// every 61st for 100 random alphas of ELU and of CELU; for double 200,000 numbers for 33
-// coefficients.
+// For float every float in [-128, -2^-30] / input_scale was tried for SELU, alpha 1.673, 0.3 and
+// -0.7, CELU 0.3 and 3, and every 61st for 100 random alphas of ELU and of CELU; for double 200,000
+// numbers for 33 sets of coefficients.
 inline constexpr double selu_alpha = 0x1.ac5afad782cf1p+0, selu_scale = 0x1.0cfabd6a91132p+0;
 inline constexpr Found float_values[] = {
     {selu_alpha, selu_scale, 1, -0x1.36e874p-2, 1.0070},
     {0x1.ac49ba5e353f8p+0, 1, 1, -0x1.61090ep-2, 1.0554},
     {-0x1.4f29ccbe87878p+10, 1, 1, -0x1.7eeb52p-2, 1.0805},
-    {0x1.b7a929f8fbe54p+1, 1, 0x1.2a1ee882651dap-2, -0x1.2d5cf6p+0, 1.1255},
+    {0x1.8p+1, 1, 0x1.5555555555555p-2, -0x1.0a0f5cp+0, 1.1261},
     {0x1.057e7ee0a3046p+14, 1, 1, -0x1.f4761cp-127, 1.3575},  // tiny
 };
 inline constexpr Found float_slopes[] = {
     {selu_alpha, selu_scale, 1, -0x1.617edcp+6, 0.8797},
     {0x1.3333333333333p-2, 1, 1, -0x1.366ca8p+1, 0.9675},
-    {-0x1.5dcdadb1d0db1p-15, 1, 1, -0x1.05755ep+0, 1.0379},
+    {-0x1.6666666666666p-1, 1, 1, -0x1.bb6e4ep+0, 1.0823},
     {0x1.d90997c6d8c13p+1, 1, 0x1.1515fba483127p-2, -0x1.eba34ap+1, 0.9923},
     {0x1.5fef638a88899p+0, 0x1.0dd524747f6f9p+2, 0x1.ec8ffa6c709d2p-1, -0x1.933fap+3, 1.0420},
 };
 inline constexpr Found double_values[] = {
     {3.79722954823536, 1, 1, -0.30102898072535217, 1.1006},
+    {0.7, 1.3, 1, -0x1.31c0be608c65ep-2, 1.1362},
 };
 inline constexpr Found double_slopes[] = {
     {-0.076135551827416298, 1, 1, -1.0349376732964934, 0.9785},
+};
+
+// Not the largest errors, but beyond the bound without the rest of alpha * scale: the one that
+// float loses, and the one that the product loses in double.
+inline constexpr Found float_values_by_rest[] = {
+    {-0.7, 1, 1, -0x1.97b9fap-2, 0.2829},
+};
+inline constexpr Found double_values_by_rest[] = {
+    {-0.3, 0.9, 1.1, -0x1.c981c00c3e9a5p-4, 0.6133},
 };
 
 }  // namespace torch_elu::bounds

@@ -34,10 +34,12 @@ void expect_within_bounds(std::span<const bounds::Found> values,
 
 TEST(Accuracy, float32_is_within_its_bounds_at_the_worst_inputs_found) {
   expect_within_bounds<float, double>(bounds::float_values, bounds::float_slopes);
+  expect_within_bounds<float, double>(bounds::float_values_by_rest, {});
 }
 
 TEST(Accuracy, float64_is_within_its_bounds_at_the_worst_inputs_found) {
   expect_within_bounds<double, long double>(bounds::double_values, bounds::double_slopes);
+  expect_within_bounds<double, long double>(bounds::double_values_by_rest, {});
 }
 
 }  // namespace
