@@ -4,7 +4,9 @@
 //   largest_errors full           SELU, alpha 1.673, 0.3, -0.7, CELU 0.3 and 3: every float in
 //                                 [-128, -2^-30] / input_scale, every 61st elsewhere
 //   largest_errors named N        fourteen sets of coefficients, every N-th float
-//   largest_errors elu|celu|all N M   M random sets (log-uniform, fixed seed), every N-th float
+//   largest_errors elu|celu|all N M   M random sets (log-uniform, fixed seed), every N-th float,
+//   and
+//                                 where N is 61 every one in [-1, -0.17] / input_scale
 //
 // "tiny" is where x or the result is smaller than bounds::Bound<float>::tiny.
 #include <algorithm>
@@ -130,10 +132,14 @@ void look(Errors& errors, const Given& given, std::uint64_t every) {
   };
   const auto bits = [](double x) { return std::bit_cast<std::uint32_t>(static_cast<float>(x)); };
   const auto near = bits(-0x1p-30 / given.input_scale), far = bits(-128 / given.input_scale);
+  // Where n = 0 or -1 ends and the largest errors of the values lie.
+  const auto from = bits(-0.17 / given.input_scale), to = bits(-1 / given.input_scale);
   const std::uint64_t sparse = std::max<std::uint64_t>(every, 61);
   each(0, 0x7f800000, std::max<std::uint64_t>(every, 997), see_linear);
   each(0x80000000, near - 1, sparse, see_exponential);
-  each(near, far, every, see_exponential);
+  each(near, from - 1, every, see_exponential);
+  each(from, to, every == 61 ? 1 : every, see_exponential);
+  each(to + 1, far, every, see_exponential);
   each(far + 1, 0xff800000, sparse, see_exponential);
 }
 
