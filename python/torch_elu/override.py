@@ -12,8 +12,8 @@ class override_aten:
 
     :func:`torch.nn.functional.elu`, :func:`~torch.nn.functional.selu`,
     :func:`~torch.nn.functional.celu` and the modules made of them, in code of other packages, in
-    TorchScript models, under :func:`torch.vmap`, :func:`torch.func.jvp` and autograd, then run on
-    the CPU at this package's speed and with its bits: ``aten::elu``, ``elu_``, ``elu.out``,
+    TorchScript models, under :func:`torch.vmap`, :func:`torch.func.jvp` and autograd, then run
+    this package's kernels on the CPU, with its bits: ``aten::elu``, ``elu_``, ``elu.out``,
     ``elu_backward`` and ``elu_backward.grad_input``. All else stays PyTorch's, its errors too.
 
     Takes effect when called, for the whole process. As a context manager it ends with the block,
