@@ -121,8 +121,8 @@ std::string cpu_capability() {
 }  // namespace torch_elu
 
 // Not of tensors: what Python and TorchScript need to know of SELU and CELU.
-TORCH_LIBRARY_FRAGMENT(torch_elu, m) {
-  m.def("selu_coefficients() -> (float alpha, float scale)",
-        [] { return std::tuple(torch_elu::kSeluAlpha, torch_elu::kSeluScale); });
-  m.def("celu_input_scale(Scalar alpha) -> float", &torch_elu::celu_input_scale);
+TORCH_LIBRARY_IMPL(torch_elu, CompositeImplicitAutograd, m) {
+  m.impl("selu_coefficients",
+         [] { return std::tuple(torch_elu::kSeluAlpha, torch_elu::kSeluScale); });
+  m.impl("celu_input_scale", &torch_elu::celu_input_scale);
 }

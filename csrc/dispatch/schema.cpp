@@ -42,6 +42,8 @@ TORCH_LIBRARY(torch_elu, m) {
       kPointwise);
   m.def("elu_plus_one(Tensor self) -> Tensor", kPointwise);
   m.def("elu_plus_one_backward(Tensor grad_output, Tensor result) -> Tensor", kPointwise);
+  m.def("selu_coefficients() -> (float alpha, float scale)");
+  m.def("celu_input_scale(Scalar alpha) -> float");
   m.def("version() -> str", &torch_elu::version);
   m.def("cuda_version() -> str", &torch_elu::cuda_version);
   m.def("cpu_capability() -> str", [] { return std::string(torch_elu::cpu::kernels().name); });

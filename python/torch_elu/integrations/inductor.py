@@ -81,7 +81,7 @@ def elu_plus_one(self: Tensor) -> Tensor:
 def elu_plus_one_backward(grad_output: Tensor, result: Tensor) -> Tensor:
     """The gradient, which takes two instructions: on the CPU, too, it is best fused."""
     grad, y = _in_computation_dtype(grad_output), _in_computation_dtype(result)
-    return (grad * where(y > 1, 1.0, y)).to(result.dtype)
+    return (grad * y.clamp(max=1)).to(result.dtype)
 
 
 def _in_computation_dtype(tensor: Tensor) -> Tensor:
