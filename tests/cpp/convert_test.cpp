@@ -98,4 +98,20 @@ TEST(Convert, SaveOutputIsPassedOnWhereAlphaAllowsIt) {
   EXPECT_FALSE(saves_output("  return torch.selu(x)\n"));
 }
 
+TEST(Convert, AModelWithNothingToReplaceStaysTheSameObjectAndLeavesNothingBehind) {
+  for (const auto* const body :
+       {"  return torch.relu(x)\n", "  if False:\n    x = torch.elu(x)\n  return x\n",
+        "  if 1 > 2:\n    x = torch.elu(x)\n  return x\n"}) {
+    auto model = model_of(body);
+    const auto object = model._ivalue();
+    const auto unit = object->compilation_unit();
+    const auto functions = unit->get_functions().size();
+    const auto code = model.get_method("forward").graph()->toString();
+    EXPECT_EQ(torch_elu::convert(model), 0);
+    EXPECT_EQ(model._ivalue(), object);
+    EXPECT_EQ(unit->get_functions().size(), functions);
+    EXPECT_EQ(model.get_method("forward").graph()->toString(), code);
+  }
+}
+
 }  // namespace

@@ -231,6 +231,18 @@ def test_gradients_of_any_order_are_right() -> None:
         assert torch.autograd.gradgradcheck(function, x)
 
 
+@parametrize_dtypes
+def test_backward_gives_the_cpus_bits(dtype: torch.dtype) -> None:
+    host = random_values(dtype, 3001)
+    grads = []
+    for device in (DEVICE, "cpu"):
+        x = host.to(device).detach().requires_grad_()
+        torch_elu.elu(x, 0.5).backward(host.flip(0).to(device))
+        assert x.grad is not None
+        grads.append(x.grad.cpu())
+    assert_same_bits(*grads)
+
+
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.elu_plus_one])
 def test_transforms_give_the_cpus_bits(function: Callable[[Tensor], Tensor]) -> None:
     x, tangent = (random_values(torch.float32, 100, 30) for _ in range(2))
@@ -255,3 +267,9 @@ def test_compiled_gives_the_gradient_and_value_of_eager(backend: str) -> None:
     torch.testing.assert_close(y, expected, rtol=2e-7, atol=0)
     (grad,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(grad, torch.autograd.grad(expected.sum(), x)[0], rtol=4e-7, atol=0)
+
+
+def test_scripted_model_runs_on_the_gpu() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch_elu.ELU(0.5)).to(DEVICE)
+    x = torch.randn(5, 8, device=DEVICE)
+    assert torch.equal(torch.jit.script(model)(x), model(x))
