@@ -2,6 +2,8 @@
 #              in build/demo
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
+# make runtimes  other packages' tools and runtimes on converted models, in an environment of its own, build/runtimes, on
+#              top of .venv (0.9 GB; Python 3.11)
 # make bench-models  their speed with PyTorch's ELU and with ours
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
@@ -56,7 +58,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build develop demo test pytest ctest models-packages models bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -99,6 +101,14 @@ models-packages: build
 
 models: models-packages
 	$(BIN)/python -m pytest tests/python/existing_models/test_real_models.py
+
+# Without dependencies, so that none brings a PyTorch or numpy of its own: requirements.txt names them all.
+RUNTIMES := $(BUILD)/runtimes
+runtimes: build
+	$(PYTHON) -m venv --clear $(RUNTIMES)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$($(RUNTIMES)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch_elu.pth
+	$(RUNTIMES)/bin/python -m pip install --quiet --no-deps --requirement tests/python/runtimes/requirements.txt
+	$(RUNTIMES)/bin/python -m pytest tests/python/runtimes
 
 bench-models: models-packages
 	$(BIN)/python -m benchmarks.models

@@ -10,6 +10,7 @@
 #include <torch_elu/convert.h>
 #include <torch_elu/functional.h>
 #include <torch_elu/override_aten.h>
+#include <torch_elu/revert.h>
 
 #include <utility>
 
@@ -127,6 +128,13 @@ std::pair<torch::jit::Module, int64_t> convert_script(torch::jit::Module module,
   return {std::move(module), count};
 }
 
+std::pair<torch::jit::Module, int64_t> revert_script(torch::jit::Module module) {
+  // Around the count alone: a warning that is an error is thrown once the result has been made, and
+  // with a pair the process then crashed as it ended (GCC 12).
+  const int64_t count = torch::wrap_pybind_function(&torch_elu::revert)(module);
+  return {std::move(module), count};
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, module) {  // NOLINT(bugprone-reserved-identifier): the name is CPython's
@@ -142,4 +150,5 @@ PYBIND11_MODULE(_C, module) {  // NOLINT(bugprone-reserved-identifier): the name
   pybind11::class_<torch_elu::OverrideAten>(module, "OverrideAten", pybind11::module_local())
       .def(pybind11::init<>());
   module.def("convert_script", &convert_script);
+  module.def("revert_script", &revert_script);
 }

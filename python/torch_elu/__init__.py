@@ -5,7 +5,8 @@ r"""ELU, SELU and CELU for PyTorch, as one C++/CUDA operator.
 
 Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`,
 :class:`CELU` as their namesakes in :mod:`torch.nn`; :func:`convert` puts them into a model that
-exists, and :class:`override_aten` this package's kernels under PyTorch's own functions.
+exists and :func:`revert` takes them out again, and :class:`override_aten` puts this package's
+kernels under PyTorch's own functions.
 :func:`elu_plus_one` is the feature map of linear attention, elu(x) + 1. TorchScript
 models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after
 linking the same library, see :data:`cmake_prefix_path`.
@@ -18,9 +19,11 @@ tensor([-0.6321,  0.0000,  2.0000])
 from ._library import __version__, cmake_prefix_path, include_paths, library_path
 from .conversion import convert
 from .functional import celu, elu, elu_plus_one, selu
+from .integrations.decompositions import decompositions
 from .integrations.onnx import onnx_translations
 from .modules import CELU, ELU, SELU
 from .override import override_aten
+from .reversion import revert
 
 __all__ = [
     "CELU",
@@ -30,11 +33,13 @@ __all__ = [
     "celu",
     "cmake_prefix_path",
     "convert",
+    "decompositions",
     "elu",
     "elu_plus_one",
     "include_paths",
     "library_path",
     "onnx_translations",
     "override_aten",
+    "revert",
     "selu",
 ]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from . import _C
+from . import _C, leftovers
 from .functional import _saves_output
 from .modules import CELU, ELU, SELU
 
@@ -28,7 +28,7 @@ Model = TypeVar("Model", bound=nn.Module)
 Change = Callable[[], int]
 
 
-def convert(model: Model, *, save: str | None = None) -> Model:
+def convert(model: Model, *, save: str | None = None, example_inputs: Any = None) -> Model:
     """Replaces every ``nn.ELU``, ``nn.SELU`` and ``nn.CELU`` in a model, in place.
 
     They stay the objects that they are, with their names, hooks and training flag, and shared where
@@ -49,6 +49,9 @@ def convert(model: Model, *, save: str | None = None) -> Model:
         save: What the activations keep for backward, see :func:`torch_elu.elu`. ``None`` and
             ``"input"`` change nothing. ``"output"`` holds for those that it replaces, where alpha
             >= 0; SELU keeps its input in any case. Default: ``None``
+        example_inputs: A tuple of arguments, a dictionary of named ones, or the only argument. The
+            model is run with it once, without recording gradients, to find what stays PyTorch's
+            call for call; buffers and random numbers are as before. Default: ``None``
 
     Returns:
         ``model``.
@@ -56,7 +59,9 @@ def convert(model: Model, *, save: str | None = None) -> Model:
     The logger ``torch_elu`` is told how many were replaced, and what stayed, at level INFO.
 
     Warns:
-        UserWarning: if there was nothing to replace.
+        UserWarning: if there was nothing to replace; and of calls of PyTorch's functions, which
+            stay: with ``example_inputs`` of those that were run, by module and line, otherwise of
+            methods that name one and attributes that hold one.
 
     Raises:
         TypeError: if ``model`` is no module.
@@ -81,10 +86,24 @@ def convert(model: Model, *, save: str | None = None) -> Model:
         )
     save_output = save is not None and _saves_output(save)
     # Whatever can raise comes before the first change.
-    changes = [_plan(module, save_output) for module in _outside_scripts(model)]
+    modules = _outside_scripts(model)
+    changes = [_plan(module, save_output) for module in modules]
+    if example_inputs is None:
+        left = leftovers.likely_calls(modules)
+    else:
+        planned = zip(modules, changes, strict=True)
+        replaced = {module for module, change in planned if change is not None}
+        left = leftovers.seen_calls(model, example_inputs, replaced)
+    if left:
+        warnings.warn(
+            f"torch_elu.convert leaves PyTorch's functions where a model calls them: "
+            f"{', '.join(left)}. Call torch_elu's there, or run the model under "
+            "torch_elu.override_aten().",
+            stacklevel=2,
+        )
     count = sum(change() for change in changes if change is not None)
     _log.info("torch_elu.convert replaced %d activations of %s", count, type(model).__name__)
-    if count == 0:
+    if count == 0 and not left:
         warnings.warn(
             f"torch_elu.convert found no nn.ELU, nn.SELU or nn.CELU to replace in a "
             f"{type(model).__name__}. If its forward calls torch.nn.functional.elu, or it is a "
@@ -107,7 +126,7 @@ def _outside_scripts(model: nn.Module) -> list[nn.Module]:
 
 def _plan(module: nn.Module, save_output: bool) -> Change | None:
     if isinstance(module, torch.jit.ScriptModule):
-        return _plan_script(module, save_output)
+        return _plan_script(module, "convert", lambda it: _C.convert_script(it, save_output))
     return _plan_module(module, save_output)
 
 
@@ -133,21 +152,23 @@ def _plan_module(module: nn.Module, save_output: bool) -> Change | None:
     return change
 
 
-def _plan_script(module: torch.jit.ScriptModule, save_output: bool) -> Change | None:
+def _plan_script(
+    module: torch.jit.ScriptModule, caller: str, rewrite: Callable[[Any], tuple[Any, int]]
+) -> Change | None:
     # PyTorch has no public way to exchange the code of a ScriptModule: this is the one that its own
     # quantization takes.
     script: Any = vars(module).get("_actual_script_module", module)
     if not hasattr(script, "_reconstruct"):
         raise RuntimeError(
-            f"torch_elu.convert cannot change a TorchScript module in PyTorch {torch.__version__}. "
-            "Convert the model before torch.jit.script or torch.jit.trace, or in C++."
+            f"torch_elu.{caller} cannot change a TorchScript module in PyTorch "
+            f"{torch.__version__}. Call it before torch.jit.script or torch.jit.trace, or in C++."
         )
-    converted, count = _C.convert_script(script._c, save_output)
+    rewritten, count = rewrite(script._c)
     if count == 0:
         return None
 
     def change() -> int:
-        script._reconstruct(converted)
+        script._reconstruct(rewritten)
         # What that leaves out are the module's own compiled hooks.
         script._forward_pre_hooks.update(enumerate(script._c._get_forward_pre_hooks()))
         script._forward_hooks.update(enumerate(script._c._get_forward_hooks()))

@@ -114,4 +114,23 @@ TEST(Convert, AModelWithNothingToReplaceStaysTheSameObjectAndLeavesNothingBehind
   }
 }
 
+TEST(Revert, ConvertedModelsComputeAgainWhatTheyDid) {
+  auto model = model_of(
+      "  x = torch.elu(x, 0.3)\n"
+      "  x = torch.elu_(x * 1, 0.4, 1.7, 0.6)\n"
+      "  x = torch.celu(x, 0.7)\n"
+      "  return torch.selu(x - 1)\n");
+  const auto x = make_input();
+  const auto before = run(model, x);
+  torch_elu::convert(model, torch_elu::ConvertOptions().save_output(true));
+  EXPECT_FALSE(torch::equal(run(model, x), before));
+  EXPECT_EQ(torch_elu::revert(model), 4);
+  auto loaded = save_and_load(model);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(torch::equal(run(model, x), before));
+    EXPECT_TRUE(torch::equal(run(loaded, x), before));
+  }
+  EXPECT_EQ(torch_elu::revert(loaded), 0);
+}
+
 }  // namespace

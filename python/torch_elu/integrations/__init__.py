@@ -1,6 +1,6 @@
-"""What other parts of PyTorch, and onnxscript, are told of the operators once they are imported."""
+"""What other packages and parts of PyTorch are told of the operators once they are imported."""
 
-from . import dtensor, inductor, jagged, onnx
+from . import dtensor, inductor, jagged, onnx, tools
 from .after_import import AfterImport
 
 AfterImport(
@@ -11,5 +11,6 @@ AfterImport(
         "torch.distributed.tensor": dtensor.register,
         "torch.onnx": onnx.register_for_torchscript,
         "onnxscript.function_libs.torch_lib.registration": onnx.register_for_dynamo,
+        **tools.registrations(),
     }
 )

@@ -1,0 +1,104 @@
+"""The way back from convert: a model that needs this package no longer."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from . import _C
+from .conversion import _COUNTERPARTS, Change, _outside_scripts, _plan_script
+
+_log = logging.getLogger("torch_elu")
+
+_ORIGINALS = {ours: theirs for theirs, ours in _COUNTERPARTS.items()}
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def revert(model: Model) -> Model:
+    """Replaces every :class:`ELU`, :class:`SELU` and :class:`CELU` of this package, in place, by
+    those of :mod:`torch.nn`: the way back from :func:`convert`.
+
+    They stay the objects they are, with their names, hooks and training flag; ``save="output"``
+    goes. A model of :mod:`torch.nn` that was converted and reverted is what it was, to the bits.
+
+    In TorchScript models (scripted, traced, frozen, loaded) PyTorch's operators take the place of
+    this package's. Saved, such a model runs wherever PyTorch does.
+    :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is small.
+
+    Calls of this package's functions in some ``forward`` are out of reach. For a program of
+    :mod:`torch.export` there is :func:`decompositions`.
+
+    Args:
+        model: A module, possibly an activation itself.
+
+    Returns:
+        ``model``.
+
+    The logger ``torch_elu`` is told how many were replaced, at level INFO.
+
+    Warns:
+        UserWarning: if there was nothing to replace; of modules that were left, for their class is
+            derived from one of the three or their ``forward`` was replaced; and of
+            ``elu_plus_one``.
+
+    Raises:
+        TypeError: if ``model`` is no module.
+
+    An error leaves the whole model as it was.
+
+    >>> import torch, torch_elu
+    >>> model = torch_elu.convert(torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ELU(0.5)))
+    >>> type(torch_elu.revert(model)[1])
+    <class 'torch.nn.modules.activation.ELU'>
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"torch_elu.revert expected a torch.nn.Module, but got {type(model).__name__}. "
+            "A program of torch.export: program.run_decompositions(torch_elu.decompositions())."
+        )
+    left = [module for module in model.modules() if _must_be_left(module)]
+    if left:
+        names = ", ".join(sorted({type(module).__qualname__ for module in left}))
+        warnings.warn(
+            f"torch_elu.revert left {len(left)} modules ({names}), which still need torch_elu: "
+            "their class is derived from one of its own, or their forward was replaced. Change "
+            "these where they are defined.",
+            stacklevel=2,
+        )
+    # Whatever can raise comes before the first change.
+    changes = [_plan(module) for module in _outside_scripts(model)]
+    count = sum(change() for change in changes if change is not None)
+    _log.info("torch_elu.revert replaced %d activations of %s", count, type(model).__name__)
+    if count == 0:
+        warnings.warn(
+            f"torch_elu.revert found nothing of torch_elu to replace in a {type(model).__name__}. "
+            "Calls of its functions in a forward stay.",
+            stacklevel=2,
+        )
+    return model
+
+
+def _must_be_left(module: nn.Module) -> bool:
+    is_ours = isinstance(module, tuple(_ORIGINALS))
+    return is_ours and (type(module) not in _ORIGINALS or "forward" in vars(module))
+
+
+def _plan(module: nn.Module) -> Change | None:
+    if isinstance(module, torch.jit.ScriptModule):
+        return _plan_script(module, "revert", _C.revert_script)
+    original = _ORIGINALS.get(type(module))
+    if original is None or _must_be_left(module):
+        return None
+
+    def change() -> int:
+        module.__class__ = original
+        # After it: another thread may call the module at any moment.
+        vars(module).pop("save", None)
+        return 1
+
+    return change
