@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
-from torch.fx.experimental.symbolic_shapes import guard_or_false
 
 _aten = torch.ops.aten
 _ours = torch.ops.torch_elu
@@ -53,6 +52,8 @@ def _elu(
     *,
     save_output: bool = False,
 ) -> Any:
+    from torch.fx.experimental.symbolic_shapes import guard_or_false  # imports SymPy
+
     if guard_or_false(scale == 1) and guard_or_false(input_scale == 1):
         return _aten.elu.default(self, alpha)
     x = self.to(torch.promote_types(self.dtype, torch.float32))

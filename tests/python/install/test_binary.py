@@ -20,6 +20,7 @@ LIBRARY = Path(torch_elu.library_path)
 FUNCTIONS = {
     "OverrideAten::OverrideAten",
     "convert",
+    "revert",
     "cpu_capability",
     "cuda_version",
     "version",
