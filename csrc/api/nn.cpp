@@ -10,7 +10,7 @@ inline namespace v1 {
 
 ELUImpl::ELUImpl(const ELUOptions& options_) : options(options_) {}
 
-at::Tensor ELUImpl::forward(at::Tensor input) {
+at::Tensor ELUImpl::forward(const at::Tensor& input) {
   return torch_elu::elu(input, ELUFuncOptions()
                                    .alpha(options.alpha())
                                    .inplace(options.inplace())
@@ -27,7 +27,7 @@ void ELUImpl::pretty_print(std::ostream& stream) const {
 
 SELUImpl::SELUImpl(const SELUOptions& options_) : options(options_) {}
 
-at::Tensor SELUImpl::forward(at::Tensor input) {
+at::Tensor SELUImpl::forward(const at::Tensor& input) {
   return torch_elu::selu(input, SELUFuncOptions().inplace(options.inplace()));
 }
 
@@ -39,7 +39,7 @@ void SELUImpl::pretty_print(std::ostream& stream) const {
 
 CELUImpl::CELUImpl(const CELUOptions& options_) : options(options_) {}
 
-at::Tensor CELUImpl::forward(at::Tensor input) {
+at::Tensor CELUImpl::forward(const at::Tensor& input) {
   return torch_elu::celu(input, CELUFuncOptions()
                                     .alpha(options.alpha())
                                     .inplace(options.inplace())

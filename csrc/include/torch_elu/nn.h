@@ -45,7 +45,7 @@ struct CELUOptions {
 class TORCH_ELU_API ELUImpl : public torch::nn::Cloneable<ELUImpl> {
  public:
   explicit ELUImpl(const ELUOptions& options_ = {});
-  at::Tensor forward(at::Tensor input);
+  at::Tensor forward(const at::Tensor& input);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
@@ -58,7 +58,7 @@ TORCH_MODULE(ELU);
 class TORCH_ELU_API SELUImpl : public torch::nn::Cloneable<SELUImpl> {
  public:
   explicit SELUImpl(const SELUOptions& options_ = {});
-  at::Tensor forward(at::Tensor input);
+  at::Tensor forward(const at::Tensor& input);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
@@ -70,7 +70,7 @@ TORCH_MODULE(SELU);
 class TORCH_ELU_API CELUImpl : public torch::nn::Cloneable<CELUImpl> {
  public:
   explicit CELUImpl(const CELUOptions& options_ = {});
-  at::Tensor forward(at::Tensor input);
+  at::Tensor forward(const at::Tensor& input);
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
 
