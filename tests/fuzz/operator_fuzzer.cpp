@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "dispatch/operands.h"
+#include "operands.h"
 
 namespace torch_elu::fuzz {
 namespace {
