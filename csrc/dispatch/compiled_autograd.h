@@ -33,7 +33,9 @@ template <typename Node>
 variable_list differentiate_packed(const variable_list& grads,
                                    const std::vector<at::IValue>& arguments) {
   dynamo::PackedArgs packed(arguments);
-  const auto unpack_into = [&]<typename T>(T& value) { value = packed.unpack<T>(); };
+  const auto unpack_into = [&](auto& value) {
+    value = packed.unpack<std::decay_t<decltype(value)>>();
+  };
   typename Node::Needed needed{};
   typename Node::Attributes attributes{};
   typename Node::Tensors saved;
@@ -54,7 +56,8 @@ variable_list trace(dynamo::SwapSavedVariables& swap, const Node& node, const va
                     const typename Node::Needed& needed) {
   dynamo::PackedArgs packed;
   std::vector<at::TypePtr> schema;
-  const auto pack = [&]<typename T>(const T& value) {
+  const auto pack = [&](const auto& value) {
+    using T = std::decay_t<decltype(value)>;
     packed.pack(value);
     schema.push_back(dynamo::IValuePacker<T>::packed_type());
   };

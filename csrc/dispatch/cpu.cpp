@@ -237,19 +237,21 @@ void Backward::operator()(const cpu::Kernels<T>& kernels, const char* name) cons
 
 void elu_kernel(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
                 const at::Scalar& input_scale) {
-  const auto run = [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
-    run_forward(iter, kernels.forward, convert_coefficients<T>(alpha, scale, input_scale, name));
-  };
-  with_kernels_for(iter.common_dtype(), "elu", run);
+  with_kernels_for(iter.common_dtype(), "elu",
+                   [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
+                     run_forward(iter, kernels.forward,
+                                 convert_coefficients<T>(alpha, scale, input_scale, name));
+                   });
 }
 
 void elu_backward_kernel(at::TensorIteratorBase& iter, const at::Scalar& alpha,
                          const at::Scalar& scale, const at::Scalar& input_scale, bool is_result) {
-  const auto run = [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
-    run_backward(iter, is_result ? kernels.backward_from_result : kernels.backward_from_input,
-                 convert_coefficients<T>(alpha, scale, input_scale, name));
-  };
-  with_kernels_for(iter.common_dtype(), "elu_backward", run);
+  with_kernels_for(
+      iter.common_dtype(), "elu_backward",
+      [&]<typename T>(const cpu::Kernels<T>& kernels, const char* name) {
+        run_backward(iter, is_result ? kernels.backward_from_result : kernels.backward_from_input,
+                     convert_coefficients<T>(alpha, scale, input_scale, name));
+      });
   iter.cast_outputs();
 }
 
