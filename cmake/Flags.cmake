@@ -25,7 +25,7 @@ function(torch_elu_set_flags target)
     $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>
     "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr>")
   # What makes a bug, of ours or of the process that loads the library, harder to exploit. The C library's checks need
-  # an optimiser; some compilers come with a level of their own, hence the -U. Addresses of functions are all found at
+  # an optimiser; some compilers set a level themselves, so -U clears it. Addresses of functions are all found at
   # load time and then write-protected; neither stack nor heap is executable.
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CXX>:-fstack-protector-strong>
