@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 import re
 import subprocess
@@ -16,15 +15,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_elu
-from references import SELU, in_range
+from references import SELU
+from test_convert_script import inputs, saved_and_loaded
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*")
-
-
-def inputs() -> Tensor:
-    """Some of these values are rounded otherwise by PyTorch's kernels."""
-    return in_range(torch.float32, 30_000, -8, 2)
 
 
 def gradient(function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -156,13 +151,6 @@ class Applied(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x)
-
-
-def saved_and_loaded(model: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    file = io.BytesIO()
-    torch.jit.save(model, file)
-    file.seek(0)
-    return torch.jit.load(file)
 
 
 WAYS: dict[str, Callable[[nn.Module], torch.jit.ScriptModule]] = {
