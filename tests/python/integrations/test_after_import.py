@@ -18,19 +18,20 @@ from torch_elu.integrations.after_import import AfterImport
 
 @pytest.fixture
 def finders() -> Iterator[list[object]]:
-    """Python's; after the test they are again what they were."""
-    before = list(sys.meta_path)
+    """Python's; after the test they and the modules imported are again what they were."""
+    before, modules = list(sys.meta_path), set(sys.modules)
     yield sys.meta_path
     sys.meta_path[:] = before
+    for name in sys.modules.keys() - modules:
+        del sys.modules[name]
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finders: list[object]) -> Iterator[str]:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finders: list[object]) -> str:
     """The name of a module that has not been imported yet."""
     (tmp_path / "imported_later.py").write_text("answer = 42\n")
     monkeypatch.syspath_prepend(tmp_path)
-    yield "imported_later"
-    sys.modules.pop("imported_later", None)
+    return "imported_later"
 
 
 def test_the_function_runs_once_and_after_the_module(module: str) -> None:
@@ -154,12 +155,11 @@ def test_a_loader_may_serve_other_modules_too(finders: list[object]) -> None:
 
 
 @pytest.fixture
-def without_hook(finders: list[object]) -> Iterator[str]:
+def without_hook(finders: list[object]) -> str:
     """The name of a module whose loader takes no hook."""
     find_spec = {"without_hook": spec_from_loader("without_hook", WithoutAttributes())}.get
     finders.append(SimpleNamespace(find_spec=lambda name, *_: find_spec(name)))
-    yield "without_hook"
-    sys.modules.pop("without_hook", None)
+    return "without_hook"
 
 
 def test_where_a_loader_takes_no_hook_the_import_succeeds_and_the_log_says_so(
