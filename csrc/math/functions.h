@@ -40,8 +40,18 @@ struct UnitValue {
 template <typename T>
 struct GeneralValue {
   RoundedCoefficients<T> coefficients;
-  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> x) const {
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
     return general::value(x, coefficients);
+  }
+};
+
+template <typename T>
+struct Rectified {
+  RoundedCoefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return general::rectified(x, coefficients);
   }
 };
 
@@ -75,8 +85,18 @@ struct UnitBackward {
 template <typename T>
 struct GeneralBackward {
   RoundedCoefficients<T> coefficients;
-  TORCH_ELU_INLINE opmath_t<T> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
     return grad_output * general::slope(x, coefficients);
+  }
+};
+
+template <typename T>
+struct RectifiedBackward {
+  RoundedCoefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V grad_output, V x) const {
+    return grad_output * general::rectified_slope(x, coefficients);
   }
 };
 

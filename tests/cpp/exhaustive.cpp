@@ -177,8 +177,26 @@ bool report(const char* table, const char* type, const Parameters& p, const Erro
   return good;
 }
 
+// CUDA computes by rounded_value and rounded_slope where the coefficients are 1.
+bool unit_is_rounded(std::uint64_t every) {
+  const Coefficients<float> unit(1, 1, 1);
+  std::uint64_t differences = 0;
+  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += every) {
+    const auto x = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    if (std::isnan(x)) continue;
+    const auto differ = [](float a, float b) {
+      return std::bit_cast<std::uint32_t>(a) != std::bit_cast<std::uint32_t>(b);
+    };
+    differences += differ(unit_value(x, unit), rounded_value(x, unit)) ||
+                   differ(unit_slope(x, unit), rounded_slope(x, unit));
+  }
+  std::printf("float32 with all coefficients 1, by CUDA's way: %llu other bits%s\n",
+              static_cast<unsigned long long>(differences), differences ? "  TOO MANY" : "");
+  return differences == 0;
+}
+
 bool run(std::uint64_t every, unsigned threads) {
-  bool good = true;
+  bool good = unit_is_rounded(every);
   const cpu::KernelTable& table = *reference::kernel_tables().back();
   const auto halves = [] {
     auto list = reference::parameters();

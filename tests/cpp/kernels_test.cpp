@@ -6,6 +6,8 @@
 #include <cstring>
 #include <random>
 
+#include "kernels/cpu/simd/scalar.h"
+#include "math/functions.h"
 #include "operations.h"
 #include "reference.h"
 #if defined(__SSE2__) && !defined(__FMA__)
@@ -168,6 +170,53 @@ TYPED_TEST(KernelsOf, every_instruction_set_gives_the_same_bits) {
     run<TypeParam>(table, operation, c, out.data(), 1, grad.data(), 1, x.data(), 1, n);
     for (std::size_t i = 0; i < x.size(); ++i) this->expect_same(out[i], wanted[i], x[i], i);
   });
+}
+
+// In vectors general.h takes shorter ways than one number at a time, as on CUDA; and there is a way
+// of its own where alpha * scale is 0.
+TYPED_TEST(KernelsOf, coefficients_of_any_kind_give_the_bits_of_single_numbers) {
+  using T = TypeParam;
+  using Lanes = scalar::Lanes<T>;
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  constexpr double kinds[] = {0.0,    -0.0,   1,     -0.5,  inf,   -inf, std::nan(""),
+                              5e-324, -1e-45, 1e-30, -1e30, 1e300, 3e38};
+  const auto all = inputs<T>();
+  std::vector<T> x(all.begin(), all.begin() + 16);
+  for (std::size_t i = 16; i < all.size(); i += 201) x.push_back(all[i]);
+  const auto n = static_cast<std::ptrdiff_t>(x.size());
+  const auto grad = gradients<T>(x.size());
+  std::vector<T> out(x.size());
+  const auto expect = [&](const KernelTable& table, Operation operation, const Case& c,
+                          const std::vector<T>& wanted) {
+    run(table, operation, c, out.data(), 1, grad.data(), 1, x.data(), 1, n);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_TRUE(same(out[i], wanted[i]))
+          << table.name << ", " << c.alpha << ", " << c.scale << ", " << c.input_scale << " at "
+          << Lanes::load(&x[i]) << ": " << Lanes::load(&out[i]) << ", expected "
+          << Lanes::load(&wanted[i]);
+    }
+  };
+  std::vector<T> value(x.size()), gradient(x.size());
+  for (const double alpha : kinds) {
+    for (const double scale : kinds) {
+      for (const double input_scale : kinds) {
+        const Coefficients<T> coefficients(alpha, scale, input_scale);
+        if (!coefficients.takes_general_path) continue;
+        const GeneralValue<T> single_value{coefficients};
+        const GeneralBackward<T> single_backward{coefficients};
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          const auto input = Lanes::load(&x[i]);
+          Lanes::store(&value[i], single_value(input));
+          Lanes::store(&gradient[i], single_backward(Lanes::load(&grad[i]), input));
+        }
+        for (const auto* table : reference::kernel_tables()) {
+          const Case c{alpha, scale, input_scale};
+          expect(*table, Operation::forward, c, value);
+          expect(*table, Operation::backward_from_input, c, gradient);
+        }
+      }
+    }
+  }
 }
 
 TYPED_TEST(KernelsOf, in_place_gives_the_same_bits) {

@@ -164,15 +164,16 @@ template <typename T>
 struct EntryPoints {
   using Coefficients = torch_elu::Coefficients<T>;
   using Lanes = simd::Lanes<T>;
-  using OneLane = scalar::Lanes<T>;
 
   static void forward(T* out, std::ptrdiff_t out_stride, const T* self, std::ptrdiff_t self_stride,
                       std::ptrdiff_t n, const Coefficients& coefficients, Store store) {
     Input<T> x(self, self_stride);
     if (coefficients.is_unit) {
       map<Lanes>(UnitValue<T>{coefficients}, store, out, out_stride, n, x);
+    } else if (general::is_rectifier(coefficients)) {
+      map<Lanes>(Rectified<T>{coefficients}, store, out, out_stride, n, x);
     } else if (coefficients.takes_general_path) {
-      map<OneLane>(GeneralValue<T>{coefficients}, store, out, out_stride, n, x);
+      map<Lanes>(GeneralValue<T>{coefficients}, store, out, out_stride, n, x);
     } else {
       map<Lanes>(Value<T>{coefficients}, store, out, out_stride, n, x);
     }
@@ -185,9 +186,12 @@ struct EntryPoints {
     Input<T> grad(grad_output, grad_output_stride), x(self, self_stride);
     if (coefficients.is_unit) {
       map<Lanes>(UnitBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad, x);
+    } else if (general::is_rectifier(coefficients)) {
+      map<Lanes>(RectifiedBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad,
+                 x);
     } else if (coefficients.takes_general_path) {
-      map<OneLane>(GeneralBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad,
-                   x);
+      map<Lanes>(GeneralBackward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad,
+                 x);
     } else {
       map<Lanes>(Backward<T>{coefficients}, store, grad_input, grad_input_stride, n, grad, x);
     }

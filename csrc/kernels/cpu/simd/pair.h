@@ -30,6 +30,10 @@ TORCH_ELU_INLINE Pair<V> operator-(Pair<V> a, Pair<V> b) {
   return {a.first - b.first, a.second - b.second};
 }
 template <typename V>
+TORCH_ELU_INLINE Pair<V> operator-(Pair<V> a) {
+  return {-a.first, -a.second};
+}
+template <typename V>
 TORCH_ELU_INLINE Pair<V> operator*(Pair<V> a, Pair<V> b) {
   return {a.first * b.first, a.second * b.second};
 }

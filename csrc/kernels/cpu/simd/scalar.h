@@ -1,5 +1,4 @@
-// One number at a time, in plain C++: for processors without a file beside this one, and for
-// coefficients that only general.h can take.
+// One number at a time, in plain C++: for processors without a file beside this one.
 #pragma once
 
 #include "kernels/cpu/kernels.h"

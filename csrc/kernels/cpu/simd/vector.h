@@ -45,6 +45,10 @@ TORCH_ELU_INLINE Vector<T, bytes> operator-(Vector<T, bytes> a, Vector<T, bytes>
   return a.v - b.v;
 }
 template <typename T, int bytes>
+TORCH_ELU_INLINE Vector<T, bytes> operator-(Vector<T, bytes> a) {
+  return -a.v;
+}
+template <typename T, int bytes>
 TORCH_ELU_INLINE Vector<T, bytes> operator*(Vector<T, bytes> a, Vector<T, bytes> b) {
   return a.v * b.v;
 }
