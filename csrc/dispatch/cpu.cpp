@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "dispatch/capability.h"
+#include "dispatch/huge_pages.h"
 #include "dispatch/operands.h"
 #include "kernels/cpu/kernels.h"
 
@@ -121,11 +122,12 @@ constexpr int64_t kGrainSize = int64_t{128} * 1024;
 // As PyTorch's own kernels do, a contiguous result is allocated without a way through the
 // dispatcher.
 at::Tensor empty_output_cpu(const at::Tensor& self) {
-  if (self.is_contiguous()) {
-    return at::Tensor(at::detail::empty_cpu(self.sizes(), self.scalar_type(), /*pin_memory=*/false,
-                                            std::nullopt));
-  }
-  return empty_output(self);
+  at::Tensor out = self.is_contiguous()
+                       ? at::Tensor(at::detail::empty_cpu(self.sizes(), self.scalar_type(),
+                                                          /*pin_memory=*/false, std::nullopt))
+                       : empty_output(self);
+  cpu::prefer_huge_pages(out.mutable_data_ptr(), out.nbytes());
+  return out;
 }
 
 // What one thread does in one run needs no iterator, which takes half a microsecond to build.
