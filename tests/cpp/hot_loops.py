@@ -1,6 +1,6 @@
 """Fail unless every function is applied to contiguous memory in vectors, for each type.
 
-    hot_loops.py [--objdump PROGRAM] baseline.o avx2.o avx512.o
+hot_loops.py [--objdump PROGRAM] baseline.o avx2.o avx512.o
 """
 
 import argparse
