@@ -13,6 +13,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "math/formula.h"
 #include "reference.h"
 
 namespace torch_elu {
