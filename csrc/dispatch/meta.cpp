@@ -81,6 +81,18 @@ at::Tensor elu_backward_meta(const at::Tensor& grad_output, const at::Scalar& al
   return empty_grad_input(grad_output, self_or_result);
 }
 
+at::Tensor elu_of_tensors_meta(const at::Tensor& self, const at::Tensor& /*alpha*/,
+                               const at::Tensor& /*scale*/, const at::Tensor& /*input_scale*/) {
+  return empty_output(self);
+}
+
+at::Tensor elu_backward_of_tensors_meta(const at::Tensor& grad_output, const at::Tensor& /*alpha*/,
+                                        const at::Tensor& /*scale*/,
+                                        const at::Tensor& /*input_scale*/, bool /*is_result*/,
+                                        const at::Tensor& self_or_result) {
+  return empty_grad_input(grad_output, self_or_result);
+}
+
 at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::Tensor& result) {
   check_backward_operands(grad_output, result, "elu_plus_one_backward", "result");
   check_dtype_without_data(result.scalar_type(), "elu_plus_one_backward");
@@ -95,6 +107,8 @@ TORCH_LIBRARY_IMPL(torch_elu, Meta, m) {
   m.impl("elu_", &torch_elu::elu_inplace_meta);
   m.impl("elu.out", &torch_elu::elu_out_meta);
   m.impl("elu_backward", &torch_elu::elu_backward_meta);
+  m.impl("elu_of_tensors", &torch_elu::elu_of_tensors_meta);
+  m.impl("elu_backward_of_tensors", &torch_elu::elu_backward_of_tensors_meta);
   m.impl("elu_plus_one", &torch_elu::elu_plus_one_meta);
   m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_meta);
 }

@@ -42,6 +42,16 @@ TORCH_LIBRARY(torch_elu, m) {
       kPointwise);
   m.def("elu_plus_one(Tensor self) -> Tensor", kPointwise);
   m.def("elu_plus_one_backward(Tensor grad_output, Tensor result) -> Tensor", kPointwise);
+  // Inductor's alone: a number that changes from call to call is a tensor there.
+  m.def("elu_of_tensors(Tensor self, Tensor alpha, Tensor scale, Tensor input_scale) -> Tensor",
+        kPointwise);
+  m.def(
+      "elu_backward_of_tensors(Tensor grad_output, Tensor alpha, Tensor scale, "
+      "Tensor input_scale, bool is_result, Tensor self_or_result) -> Tensor",
+      kPointwise);
+  m.def(
+      "coefficients(Scalar alpha, Scalar scale, Scalar input_scale, ScalarType dtype) -> "
+      "Dict(str, float[])");
   m.def("selu_coefficients() -> (float alpha, float scale)");
   m.def("celu_input_scale(Scalar alpha) -> float");
   m.def("version() -> str", &torch_elu::version);

@@ -1,120 +1,34 @@
-"""How torch.compile's Inductor takes the operators: in formulas that it fuses with their neighbours
-on CUDA (and wherever PyTorch's own elu would run), whole on the CPU, where our kernel is faster.
+"""How torch.compile's Inductor takes the operators: as the formula in its own operations, fused
+with their neighbours (_inductor_lowering.py); and what its caches are told of that.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, exp, expm1, where
+from torch import SymFloat, Tensor
 
 from .._library import __version__
 
-
-def _stays_whole(tensor: Tensor, *coefficients: float) -> bool:
-    """Whether Inductor should call our kernel rather than make one of the formula."""
-    if any(isinstance(number, torch.SymFloat) for number in coefficients):
-        # Inductor would compile a call anew for each number, but computes a formula with any.
-        return False
-    # One element is sooner computed than a kernel called; and flex_attention's functions of a score
-    # cannot call one.
-    if tensor.device.type == "cpu" and tensor.dim() > 0:
-        return True
-    # The formula is for what general.h is not needed for.
-    largest = torch.finfo(torch.promote_types(tensor.dtype, torch.float32)).max
-    return not all(
-        isinstance(number, torch.SymInt) or 0 < abs(number) <= largest for number in coefficients
-    )
-
-
-def elu(
-    self: Tensor,
-    alpha: float = 1.0,
-    scale: float = 1.0,
-    input_scale: float = 1.0,
-    *,
-    save_output: bool = False,
-) -> Tensor:
-    """The value, as formula.h defines it, NaN and signed zeros included."""
-    if _stays_whole(self, alpha, scale, input_scale):
-        return NotImplemented
-    x = _in_computation_dtype(self)
-    negative = _times(expm1(_times(x, input_scale)), alpha, scale)
-    return where(x < 0, negative, _times(x, scale)).to(self.dtype)
-
-
-def elu_backward(
-    grad_output: Tensor,
-    alpha: float,
-    scale: float,
-    input_scale: float,
-    is_result: bool,
-    self_or_result: Tensor,
-) -> Tensor:
-    """The gradient: at 0 that of the exponential, at NaN NaN."""
-    if _stays_whole(self_or_result, alpha, scale, input_scale):
-        return NotImplemented
-    from torch.fx.experimental.symbolic_shapes import guard_or_false
-
-    if is_result and not all(guard_or_false(c >= 0) for c in (alpha, scale, input_scale)):
-        return NotImplemented  # of one that only data will tell the kernel says whether it is
-    grad, x = _in_computation_dtype(grad_output), _in_computation_dtype(self_or_result)
-    if is_result:
-        slope = _times(x + (alpha if scale == 1 else alpha * scale), input_scale)
-    else:
-        slope = _times(exp(_times(x, input_scale)), alpha, scale, input_scale)
-    return where(x > 0, _times(grad, scale), grad * slope).to(self_or_result.dtype)
-
-
-def elu_plus_one(self: Tensor) -> Tensor:
-    """The value, as formula.h defines it."""
-    if _stays_whole(self):
-        return NotImplemented
-    x = _in_computation_dtype(self)
-    return where(x > 0, x + 1, exp(x)).to(self.dtype)
-
-
-def elu_plus_one_backward(grad_output: Tensor, result: Tensor) -> Tensor:
-    """The gradient, which takes two instructions: on the CPU, too, it is best fused."""
-    grad, y = _in_computation_dtype(grad_output), _in_computation_dtype(result)
-    return (grad * y.clamp(max=1)).to(result.dtype)
-
-
-def _in_computation_dtype(tensor: Tensor) -> Tensor:
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
-def _times(tensor: Tensor, *factors: float) -> Tensor:
-    # Symbolic factors one by one: Inductor makes a tensor of each, but not of their products.
-    number = 1.0
-    for factor in factors:
-        if isinstance(factor, torch.SymFloat | torch.SymInt):
-            tensor = torch.mul(tensor, factor)
-        else:
-            number *= factor
-    return tensor if number == 1 else tensor * number
-
-
 _operators = torch.ops.torch_elu
-_FORMULAS: dict[Any, Callable[..., Tensor]] = {
-    _operators.elu: elu,
-    _operators.elu_backward: elu_backward,
-    _operators.elu_plus_one: elu_plus_one,
-    _operators.elu_plus_one_backward: elu_plus_one_backward,
-}
 
 
 def register() -> None:
     """Once Inductor is there."""
-    from torch._inductor import decomposition, lowering
+    from torch._inductor import decomposition
 
-    for operator, formula in _FORMULAS.items():
-        lowering.make_fallback(operator.default, override_decomp=True)
-        decomposition.register_decomposition([operator.default])(formula)
+    from . import _inductor_lowering
+
+    _inductor_lowering.register()
+    decompositions: dict[Any, Any] = {
+        _operators.elu.default: _elu_of_tensors,
+        _operators.elu_backward.default: _elu_backward_of_tensors,
+    }
+    for operator, function in decompositions.items():
+        decomposition.register_decomposition([operator])(function)
     # What has been compiled so far took a copy of the table.
     decomposition.fast_random_decomps.cache_clear()
 
@@ -125,12 +39,75 @@ def register_with_partitioner() -> None:
 
     # Which operators the backward may compute once more rather than keep what they take and give.
     # PyTorch collects ATen's own, once.
-    partitioners.pointwise_ops().extend(_FORMULAS)
+    names = ("elu", "elu_backward", "elu_plus_one", "elu_plus_one_backward")
+    partitioners.pointwise_ops().extend(getattr(_operators, name) for name in names)
 
 
-# Inductor's caches know the graph but not how it is decomposed; this tag is part of their keys.
-try:
-    _source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-except OSError:  # not a file, as in an app that was made one file
-    _source = ""
-torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_source[:16]}"
+# Inductor compiles a call of an operator with a symbolic float anew for each number, unless a
+# tensor can be made of it.
+
+
+def _elu_of_tensors(
+    self: Tensor,
+    alpha: float = 1.0,
+    scale: float = 1.0,
+    input_scale: float = 1.0,
+    *,
+    save_output: bool = False,
+) -> Any:
+    numbers = _without_symbols_of_one(alpha, scale, input_scale)
+    if not numbers:
+        return NotImplemented
+    if any(isinstance(number, SymFloat) for number in numbers):
+        return _operators.elu_of_tensors(self, *map(_as_tensor, numbers))
+    return _operators.elu(self, *numbers)
+
+
+def _elu_backward_of_tensors(
+    grad_output: Tensor,
+    alpha: float,
+    scale: float,
+    input_scale: float,
+    is_result: bool,
+    saved: Tensor,
+) -> Any:
+    numbers = _without_symbols_of_one(alpha, scale, input_scale)
+    if not numbers:
+        return NotImplemented
+    if any(isinstance(number, SymFloat) for number in numbers):
+        tensors = map(_as_tensor, numbers)
+        return _operators.elu_backward_of_tensors(grad_output, *tensors, is_result, saved)
+    return _operators.elu_backward(grad_output, *numbers, is_result, saved)
+
+
+def _without_symbols_of_one(*numbers: float) -> list[float]:
+    """The numbers, where one is symbolic: dynamic=True makes symbols of defaults, too, and most
+    are 1, for which there is a formula of its own. That takes one more graph, not one a number.
+    """
+    from torch.fx.experimental.symbolic_shapes import guard_or_false
+
+    if not any(isinstance(number, SymFloat) for number in numbers):
+        return []
+    return [1.0 if guard_or_false(number == 1) else number for number in numbers]
+
+
+def _as_tensor(number: float) -> Tensor:
+    return torch.mul(torch.ones((), dtype=torch.float64, device="cpu"), number)
+
+
+def _digest() -> str:
+    """Of the formula that Inductor gets: its source, and the numbers that the library reports."""
+    digest = hashlib.sha256()
+    for name in ("inductor.py", "_inductor_formula.py", "_inductor_lowering.py"):
+        try:
+            digest.update(Path(__file__).with_name(name).read_bytes())
+        except OSError:  # not a file, as in an app that was made one file
+            digest.update(__version__.encode())
+    for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+        for numbers in ((1, 1, 1), (0.7, 1.3, 1.9)):
+            digest.update(repr(sorted(_operators.coefficients(*numbers, dtype).items())).encode())
+    return digest.hexdigest()[:16]
+
+
+# Inductor's caches know the graph but not how it is lowered; this tag is part of their keys.
+torch.compiler.config.cache_key_tag += f"torch_elu-{__version__}-{_digest()}"
