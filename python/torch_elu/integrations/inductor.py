@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import SymFloat, Tensor
+from torch import SymFloat, SymInt, Tensor
 
 from .._library import __version__
 
@@ -44,7 +44,8 @@ def register_with_partitioner() -> None:
 
 
 # Inductor compiles a call of an operator with a symbolic float anew for each number, unless a
-# tensor can be made of it.
+# tensor can be made of it. Which path of the formula it takes the kernel finds when it runs: guards
+# on symbolic floats would not survive PyTorch's caches on disk.
 
 
 def _elu_of_tensors(
@@ -55,12 +56,12 @@ def _elu_of_tensors(
     *,
     save_output: bool = False,
 ) -> Any:
-    numbers = _without_symbols_of_one(alpha, scale, input_scale)
-    if not numbers:
+    numbers = [alpha, scale, input_scale]
+    if not any(isinstance(number, SymFloat) for number in numbers):
         return NotImplemented
-    if any(isinstance(number, SymFloat) for number in numbers):
+    if any(map(_changes, numbers)):
         return _operators.elu_of_tensors(self, *map(_as_tensor, numbers))
-    return _operators.elu(self, *numbers)
+    return _operators.elu(self, *map(float, numbers))
 
 
 def _elu_backward_of_tensors(
@@ -71,24 +72,28 @@ def _elu_backward_of_tensors(
     is_result: bool,
     saved: Tensor,
 ) -> Any:
-    numbers = _without_symbols_of_one(alpha, scale, input_scale)
-    if not numbers:
+    numbers = [alpha, scale, input_scale]
+    if not any(isinstance(number, SymFloat) for number in numbers):
         return NotImplemented
-    if any(isinstance(number, SymFloat) for number in numbers):
+    if any(map(_changes, numbers)):
         tensors = map(_as_tensor, numbers)
         return _operators.elu_backward_of_tensors(grad_output, *tensors, is_result, saved)
-    return _operators.elu_backward(grad_output, *numbers, is_result, saved)
+    return _operators.elu_backward(grad_output, *map(float, numbers), is_result, saved)
 
 
-def _without_symbols_of_one(*numbers: float) -> list[float]:
-    """The numbers, where one is symbolic: dynamic=True makes symbols of defaults, too, and most
-    are 1, for which there is a formula of its own. That takes one more graph, not one a number.
+def _changes(number: float) -> bool:
+    """Whether a symbolic number is to stay one. dynamic=True makes symbols of defaults and of
+    modules' attributes, too: those count as fixed there.
     """
-    from torch.fx.experimental.symbolic_shapes import guard_or_false
+    from torch._dynamo import config
+    from torch._dynamo.source import AttrSource, DefaultsSource
 
-    if not any(isinstance(number, SymFloat) for number in numbers):
-        return []
-    return [1.0 if guard_or_false(number == 1) else number for number in numbers]
+    if not isinstance(number, SymFloat | SymInt):
+        return False
+    symbols, environment = number.node.expr.free_symbols, number.node.shape_env
+    sources = [environment.var_to_sources.get(symbol, [None])[0] for symbol in symbols]
+    is_fixed = all(isinstance(source, AttrSource | DefaultsSource) for source in sources)
+    return config.assume_static_by_default or not is_fixed
 
 
 def _as_tensor(number: float) -> Tensor:
