@@ -1,4 +1,4 @@
-// The formula's numbers for python/torch_elu/integrations/inductor_formula.py, which writes the
+// The formula's numbers for python/torch_elu/integrations/_inductor_formula.py, which writes the
 // formula once more, and the operators with numbers that torch.compile keeps in tensors.
 
 #include "math/coefficients.h"

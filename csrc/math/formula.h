@@ -19,6 +19,10 @@
 // alpha * scale, alpha * scale * input_scale and input_scale are two numbers each, the rounded one
 // and its rest, so errors count from the coefficients as they were given (bounds.h). The halves do
 // without the rests, which their own rounding hides.
+//
+// It has a twin, in which the order of operations must be the same:
+// python/torch_elu/integrations/_inductor_formula.py, which torch.compile fuses.
+// tests/python/compile/test_inductor_bits.py compares the two.
 #pragma once
 
 #include "math/coefficients.h"

@@ -6,7 +6,6 @@ Left out are operations that change no result: a product with 1, a step's low pa
 
 from __future__ import annotations
 
-import functools
 import struct
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -162,7 +161,7 @@ def plus_one_slope(y: Any, dtype: torch.dtype) -> Any:
 
 
 class PyTorchsFormula:
-    """What PyTorch computes, for any numbers, symbolic ones and elements of tensors too."""
+    """What PyTorch computes, for any numbers."""
 
     def __init__(self, numbers: Any, dtype: torch.dtype) -> None:
         self.numbers = numbers
@@ -171,10 +170,12 @@ class PyTorchsFormula:
     def number(self, number: Any) -> Any:
         if isinstance(number, sympy.Expr):
             return ops.index_expr(number, self.dtype)
-        return ops.constant(number, self.dtype) if isinstance(number, int | float) else number
+        return ops.constant(number, self.dtype)
 
-    def product(self, *factors: Any) -> Any:
-        return functools.reduce(ops.mul, map(self.number, factors))
+    def product(self, x: Any, *factors: Any) -> Any:
+        for factor in factors:
+            x = ops.mul(x, self.number(factor))
+        return x
 
     def choose(self, x: Any, positive: Any, negative: Any) -> Any:
         return ops.where(ops.gt(x, self.number(0)), positive, negative)
@@ -191,7 +192,7 @@ class PyTorchsFormula:
 
     def slope_from_result(self, y: Any) -> Any:
         alpha, scale, input_scale = self.numbers
-        negative = self.product(ops.add(y, self.product(alpha, scale)), input_scale)
+        negative = self.product(ops.add(y, self.product(self.number(alpha), scale)), input_scale)
         return self.choose(y, self.number(scale), negative)
 
     def plus_one(self, x: Any) -> Any:

@@ -29,13 +29,9 @@ def register() -> None:
         if missing:
             raise NotImplementedError(f"{overrides.__name__} of Inductor has no {missing}")
     _cast_vectors_in_registers()
-    for function in _ELEMENTWISE + _OF_TENSORS:
+    for function in _LOWERINGS:
         operator = getattr(_operators, function.__name__.removeprefix("_")).default
-        is_elementwise = function in _ELEMENTWISE
-        register = lowering.register_lowering(
-            operator, broadcast=is_elementwise, type_promotion_kind=None
-        )
-        register(function)
+        lowering.register_lowering(operator, broadcast=True, type_promotion_kind=None)(function)
 
 
 def _cast_vectors_in_registers() -> None:
@@ -148,31 +144,4 @@ def _elu_plus_one_backward(grad_output: Any, result: Any) -> Any:
     return _pointwise(lambda grad, y: ops.mul(grad, plus_one_slope(y, dtype)), grad_output, result)
 
 
-# With numbers in tensors, which change from call to call, the kernel finds the path of the formula
-# that they take.
-
-
-def _elu_of_tensors(self: Any, *numbers: Any) -> Any:
-    if _can_call():
-        return _call(_operators.elu_of_tensors.default, self, *numbers)
-    dtype = self.get_dtype()
-    return _pointwise(lambda x, *c: PyTorchsFormula(c, dtype).value(x), self, *numbers)
-
-
-def _elu_backward_of_tensors(
-    grad_output: Any, alpha: Any, scale: Any, input_scale: Any, is_result: bool, saved: Any
-) -> Any:
-    numbers = (alpha, scale, input_scale)
-    if _can_call():
-        operator = _operators.elu_backward_of_tensors.default
-        return _call(operator, grad_output, *numbers, is_result, saved)
-
-    def gradient(grad: Any, x: Any, *c: Any) -> Any:
-        formula = PyTorchsFormula(c, saved.get_dtype())
-        return ops.mul(grad, formula.slope_from_result(x) if is_result else formula.slope(x))
-
-    return _pointwise(gradient, grad_output, saved, *numbers)
-
-
-_ELEMENTWISE = (_elu, _elu_backward, _elu_plus_one, _elu_plus_one_backward)
-_OF_TENSORS = (_elu_of_tensors, _elu_backward_of_tensors)
+_LOWERINGS = (_elu, _elu_backward, _elu_plus_one, _elu_plus_one_backward)
