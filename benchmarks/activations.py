@@ -15,6 +15,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make bench`")
 
 from . import calls, elementwise, machine, shapes
+from .compiled import compiled_cases
 from .elementwise import DTYPES, IN_CACHE, IN_MEMORY
 from .goals import judge
 from .pictures import save_pictures
@@ -23,7 +24,7 @@ from .timing import CLOCKS, FULL, QUICK, Case, Pinned, measure
 
 GROUPS = [
     *("forward", "backward", "strided", "threads"),
-    *("call", "TorchScript", "training step", "shapes"),
+    *("call", "TorchScript", "training step", "shapes", "compiled"),
 ]
 # A forward keeps input and output of the contenders that share none, and what made them.
 BYTES_PER_FLOAT = 8 * 4
@@ -86,6 +87,7 @@ def choose_cases(arguments: argparse.Namespace, cpus: int) -> list[Case]:
         cases += [elementwise.threads_case(1 << power, few) for power in powers]
     cases += [*calls.call_cases(), calls.training_case(compiled and not quick)]
     cases += shapes.shape_cases(quick)
+    cases += compiled_cases(quick) if compiled else []
     return [case for case in cases if case.group in arguments.only]
 
 

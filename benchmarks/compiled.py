@@ -1,0 +1,72 @@
+"""Cases in which torch.compile fuses elu with its neighbours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+import torch_elu
+from torch import Tensor, nn
+from torch.nn import functional
+from torch_elu.doctor.timing import Contender
+
+from .elementwise import OURS, PYTORCH, make_input, size_name
+from .policy import WIDTHS, Trainer
+from .timing import Case
+
+SIZES = [16, 256, 4096, 1 << 16, 1 << 20, 1 << 24]
+BATCH = 4096
+NO_ACTIVATION = "no activation"
+
+
+@functools.cache
+def chain(name: str, alpha: float) -> Callable[[Tensor], Tensor]:
+    """Each is compiled for every size, since a tensor that changes its size counts as dynamic."""
+    activations: dict[str, Callable[[Tensor], Tensor]] = {
+        OURS: lambda x: torch_elu.elu(x, alpha),
+        PYTORCH: lambda x: functional.elu(x, alpha),
+        "relu": torch.relu,
+    }
+    activation = activations[name]
+    return torch.compile(lambda x: activation(x * 2 + 1) * 0.5, dynamic=False)
+
+
+def chain_contenders(numel: int, alpha: float) -> list[Contender]:
+    """The chain with the activation of each; ReLU as the limit."""
+    x = make_input(torch.float32, numel)
+    return [
+        Contender(name, "chain(x)", {"chain": chain(name, alpha), "x": x})
+        for name in (OURS, PYTORCH, "relu")
+    ]
+
+
+def step_contenders() -> list[Contender]:
+    """The training step of a policy network."""
+    activations = {OURS: torch_elu.ELU, PYTORCH: nn.ELU, NO_ACTIVATION: nn.Identity}
+    contenders = []
+    for name, activation in activations.items():
+        trainer = Trainer(activation, BATCH)
+        trainer.network.compile()
+        contenders.append(Contender(name, "step()", {"step": trainer.step}))
+    return contenders
+
+
+def compiled_cases(quick: bool) -> list[Case]:
+    """The chain by size, then the training step."""
+    cases = [
+        Case(
+            "compiled",
+            f"elu(x * 2 + 1, {alpha}) * 0.5, {size_name(numel)}",
+            functools.partial(chain_contenders, numel, alpha),
+            "us per call",
+            1000,
+        )
+        for alpha in (1.0, 0.3)
+        for numel in (SIZES[:2] if quick else SIZES)
+    ]
+    if not quick:
+        widths = "-".join(map(str, WIDTHS))
+        name = f"training step {widths}, batch {BATCH}"
+        cases.append(Case("compiled", name, step_contenders, "us per call", 1000))
+    return cases
