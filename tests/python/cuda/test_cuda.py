@@ -15,7 +15,15 @@ pytest.importorskip("hypothesis")
 from cuda_bits import COEFFICIENTS, compare, different, inputs
 from cuda_sizes import staged_numel
 from layouts import LAYOUTS, Dense
-from references import DTYPES, Coefficients, assert_same_bits
+from references import (
+    DTYPES,
+    SELU,
+    Coefficients,
+    assert_same_bits,
+    celu,
+    in_range,
+    many_floats,
+)
 
 if not torch.ops.torch_elu.cuda_version():
     pytest.skip("this build has no CUDA kernels", allow_module_level=True)
@@ -257,16 +265,36 @@ def test_transforms_give_the_cpus_bits(function: Callable[[Tensor], Tensor]) -> 
         assert_same_bits(ours.cpu(), expected)
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_compiled_gives_the_gradient_and_value_of_eager(backend: str) -> None:
-    def layer(x: Tensor) -> Tensor:
-        return torch_elu.elu(x * 2.0, 0.5)
+@parametrize_dtypes
+def test_compiled_gives_the_kernels_bits(dtype: torch.dtype) -> None:
+    ops = torch.ops.torch_elu
 
-    x = torch.randn(1000, device=DEVICE, requires_grad=True)
-    y, expected = torch.compile(layer, backend=backend)(x), layer(x)
-    torch.testing.assert_close(y, expected, rtol=2e-7, atol=0)
-    (grad,) = torch.autograd.grad(y.sum(), x)
-    torch.testing.assert_close(grad, torch.autograd.grad(expected.sum(), x)[0], rtol=4e-7, atol=0)
+    def results(x: Tensor, grad: Tensor) -> list[Tensor]:
+        family = (Coefficients(), Coefficients(0.7), Coefficients(-0.5), SELU, celu(2.0), celu(0.3))
+        y = [ops.elu(x, *c) for c in (*family, Coefficients(0.0))]
+        slopes = [ops.elu_backward(grad, *c, False, x) for c in family]
+        slopes += [ops.elu_backward(grad, *c, True, x) for c in family if min(c) >= 0]
+        plus_one = ops.elu_plus_one(x)
+        return [*y, *slopes, plus_one, ops.elu_plus_one_backward(grad, x)]
+
+    x = torch.cat([many_floats(dtype, 500_000), in_range(dtype, 500_000, -120, 3)]).to(DEVICE)
+    grad = x.flip(0)
+    for ours, expected in zip(torch.compile(results)(x, grad), results(x, grad), strict=True):
+        assert_same_bits(ours.cpu(), expected.cpu())
+
+
+def test_a_compiled_chain_without_sums_gives_the_bits_of_its_parts() -> None:
+    def chain(x: Tensor) -> Tensor:
+        return torch_elu.selu(torch_elu.elu(x * 2.0, 0.5) * 3.0) * 0.5
+
+    def value_and_gradient(function: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        x = random_values(torch.float32, 3001).to(DEVICE).detach().requires_grad_()
+        y = function(x)
+        return [y, *torch.autograd.grad(y, x, torch.ones_like(y))]
+
+    results = value_and_gradient(torch.compile(chain))
+    for ours, expected in zip(results, value_and_gradient(chain), strict=True):
+        assert_same_bits(ours.cpu(), expected.cpu())
 
 
 def test_scripted_model_runs_on_the_gpu() -> None:
