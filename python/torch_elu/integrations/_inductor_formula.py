@@ -27,10 +27,10 @@ _FORMATS = {torch.float32: ("f", "i"), torch.float64: ("d", "q")}
 @dataclass
 class _Reduced:
     shifted_n: Any
+    n: Any
     r: Any
     q: Any
     exact: Any
-    low: Any
 
 
 class Formula:
@@ -80,12 +80,12 @@ class Formula:
         step_high, step_low = step
         shifted_n, n, exact = self.remainder(x, step_high)
         r = ops.fma(n, self.number(-step_low), exact) if step_low else exact
-        low = self.rounded_product(n, -step_low) if self.c.compensates_r else None
-        return _Reduced(shifted_n, r, self.polynomial_at(r, self.c.polynomial), exact, low)
+        return _Reduced(shifted_n, n, r, self.polynomial_at(r, self.c.polynomial), exact)
 
-    def p_of(self, x: _Reduced) -> Any:
+    def p_of(self, x: _Reduced, step_low: float) -> Any:
         if self.c.compensates_r:
-            return ops.add(x.exact, ops.fma(ops.mul(x.q, x.r), x.r, x.low))
+            low = self.rounded_product(x.n, -step_low)
+            return ops.add(x.exact, ops.fma(ops.mul(x.q, x.r), x.r, low))
         return ops.fma(ops.mul(x.q, x.r), x.r, x.r)
 
     def rounded_value(self, x: Any) -> Any:
@@ -94,7 +94,7 @@ class Formula:
         alpha_2n = self.low_bits_to_exponent(reduced.shifted_n, c.scaled_alpha)
         slope_2n = self.low_bits_to_exponent(reduced.shifted_n, c.slope)
         difference = ops.sub(alpha_2n, self.number(c.scaled_alpha))
-        negative = ops.fma(self.p_of(reduced), slope_2n, difference)
+        negative = ops.fma(self.p_of(reduced, c.value_step[1]), slope_2n, difference)
         return ops.where(ops.lt(x, self.number(0.0)), negative, self.times(x, c.scale))
 
     def guarded_rounded_slope(self, clamped: Any) -> Any:
