@@ -48,7 +48,8 @@ def _cast_vectors_in_registers() -> None:
             return f"c10::bit_cast<{V.kernel._get_vec_type(dtype)}>({x})"
         return through_memory(x, dtype, src_dtype)  # type: ignore[no-untyped-call]
 
-    if hasattr(cpp.CppVecKernel, "_get_vec_type"):
+    # c10::bit_cast of PyTorch 2.11 refuses vectors.
+    if torch.__version__ >= "2.15" and hasattr(cpp.CppVecKernel, "_get_vec_type"):
         cpp.CppVecOverrides.to_dtype_bitcast = staticmethod(to_dtype_bitcast)  # type: ignore[method-assign]
 
 
