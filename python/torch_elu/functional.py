@@ -234,17 +234,10 @@ def _traceable_elu(
     return _traceable(input, alpha, 1.0, 1.0, inplace, save)
 
 
-_SELU_ALPHA, _SELU_SCALE = torch.ops.torch_elu.selu_coefficients()
-
-
 def _traceable_selu(input: Tensor, inplace: bool = False) -> Tensor:
-    return _traceable_scaled(input, inplace)
-
-
-# The coefficients are defaults, since TorchScript takes no constant from outside of a function.
-def _traceable_scaled(
-    input: Tensor, inplace: bool, alpha: float = _SELU_ALPHA, scale: float = _SELU_SCALE
-) -> Tensor:
+    # As in selu.h: TorchScript takes no constants from outside of a function, and Dynamo makes
+    # symbols of them where shapes are dynamic.
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     return _traceable(input, alpha, scale, 1.0, inplace, "input")
 
 
