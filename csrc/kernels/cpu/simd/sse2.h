@@ -1,6 +1,5 @@
 // 128-bit vectors of plain x86-64, SSE2, which has no fused multiply-add: here it is a product and
-// a sum in more bits, and a check. Where they could round to another number than the exact sum, the
-// elements go through the C library, one by one.
+// a sum in more bits, and a check for where they could round to another number than the exact sum.
 #pragma once
 
 #include <emmintrin.h>
@@ -17,35 +16,52 @@ namespace simd {
 using Floats = Vector<float, 16>;
 using Doubles = Vector<double, 16>;
 
-template <typename V>
-__attribute__((noinline, cold)) V fma_one_by_one(V a, V b, V c) {
-  for (int i = 0; i < V::count; ++i) c.v[i] = torch_elu::fma(a.v[i], b.v[i], c.v[i]);
-  return c;
+// A sum that was rounded to an odd last bit, where it was rounded at all, is on the same side of
+// every float and of every number halfway between two (Boldo and Melquiond, "Emulation of FMA").
+TORCH_ELU_INLINE __m128d add_to_odd(__m128d a, __m128d b) {
+  const __m128d sum = a + b, part = sum - a;
+  const __m128d error = (a - (sum - part)) + (b - part);
+  const __m128i inexact =
+      bit_cast<__m128i>(_mm_cmplt_pd(_mm_setzero_pd(), _mm_andnot_pd(_mm_set1_pd(-0.0), error)));
+  const __m128i one = _mm_srli_epi64(inexact, 63);
+  const __m128i other_sign = _mm_srli_epi64(bit_cast<__m128i>(_mm_xor_pd(sum, error)), 63);
+  return bit_cast<__m128d>(
+      _mm_or_si128(_mm_sub_epi64(bit_cast<__m128i>(sum), _mm_and_si128(one, other_sign)), one));
+}
+
+TORCH_ELU_INLINE __m128d low_half(Floats x) { return _mm_cvtps_pd(x.v); }
+TORCH_ELU_INLINE __m128d high_half(Floats x) { return _mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)); }
+TORCH_ELU_INLINE Floats to_floats(__m128d low, __m128d high) {
+  return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+
+__attribute__((noinline, cold)) inline Floats fma_to_odd(Floats a, Floats b, Floats c) {
+  return to_floats(add_to_odd(low_half(a) * low_half(b), low_half(c)),
+                   add_to_odd(high_half(a) * high_half(b), high_half(c)));
 }
 
 // The product is exact in double, so what rounds twice is the sum.
 TORCH_ELU_INLINE Floats fma(Floats a, Floats b, Floats c) {
-  const auto low = [](Floats x) { return _mm_cvtps_pd(x.v); };
-  const auto high = [](Floats x) { return _mm_cvtps_pd(_mm_movehl_ps(x.v, x.v)); };
-  const __m128d low_product = low(a) * low(b), high_product = high(a) * high(b);
-  const __m128d low_sum = low_product + low(c), high_sum = high_product + high(c);
-  const Floats result = _mm_movelh_ps(_mm_cvtpd_ps(low_sum), _mm_cvtpd_ps(high_sum));
-  // The bits of a double that a float has not.
-  const auto rest = [](__m128d first, __m128d second) {
-    return _mm_slli_epi32(
-        bit_cast<__m128i>(_mm_shuffle_ps(bit_cast<__m128>(first), bit_cast<__m128>(second), 0x88)),
-        3);
-  };
-  // To round twice does harm only halfway between two floats, or where the result is subnormal...
-  const __m128i halfway =
-      _mm_cmpeq_epi32(rest(low_sum, high_sum), _mm_set1_epi32(static_cast<int>(0x80000000)));
+  const __m128d low_product = low_half(a) * low_half(b), low_c = low_half(c);
+  const __m128d high_product = high_half(a) * high_half(b), high_c = high_half(c);
+  const __m128d low = low_product + low_c, high = high_product + high_c;
+  const Floats result = to_floats(low, high);
+  // To round twice does harm only halfway between two floats, by the bits of a double that a float
+  // has not, or where the result is subnormal...
+  const __m128i rest = _mm_slli_epi32(
+      bit_cast<__m128i>(_mm_shuffle_ps(bit_cast<__m128>(low), bit_cast<__m128>(high), 0x88)), 3);
+  const __m128i halfway = _mm_cmpeq_epi32(rest, _mm_set1_epi32(static_cast<int>(0x80000000)));
   const __m128i twice = bit_cast<__m128i>(result.bits() + result.bits() + 0x7fffffff);
   const __m128i normal = _mm_cmpgt_epi32(twice, _mm_set1_epi32(static_cast<int>(0x80ffffff)));
   const int safe = _mm_movemask_ps(bit_cast<__m128>(_mm_andnot_si128(halfway, normal)));
   if (safe != 15) [[unlikely]] {
-    // ... and not where the product is a float (Figueroa, "When is double rounding innocuous?").
-    const __m128i exact = _mm_cmpeq_epi32(rest(low_product, high_product), _mm_setzero_si128());
-    if ((safe | _mm_movemask_ps(bit_cast<__m128>(exact))) != 15) return fma_one_by_one(a, b, c);
+    // ... and not where the sum has not rounded.
+    const auto rounded = [](__m128d sum, __m128d a, __m128d b) {
+      return _mm_or_pd(_mm_cmpneq_pd(sum - a, b), _mm_cmpneq_pd(sum - b, a));
+    };
+    const __m128 both = _mm_shuffle_ps(bit_cast<__m128>(rounded(low, low_product, low_c)),
+                                       bit_cast<__m128>(rounded(high, high_product, high_c)), 0x88);
+    if ((_mm_movemask_ps(both) & ~safe) != 0) return fma_to_odd(a, b, c);
   }
   return result;
 }
@@ -62,6 +78,11 @@ struct Split {
 TORCH_ELU_INLINE Split split(Doubles x) {
   const Doubles high((x.bits() + (1 << 26)) & ~((std::uint64_t{1} << 27) - 1));
   return {high.v, x.v - high.v};
+}
+
+__attribute__((noinline, cold)) inline Doubles fma_one_by_one(Doubles a, Doubles b, Doubles c) {
+  for (int i = 0; i < Doubles::count; ++i) c.v[i] = torch_elu::fma(a.v[i], b.v[i], c.v[i]);
+  return c;
 }
 
 // Dekker's product and Knuth's sum, neither of which loses a bit, and Ziv's test: two bounds of the
