@@ -1,6 +1,8 @@
 // The operators on CUDA: which elements, by which kernel, on which device and stream. The kernels
 // are in kernels.cu.
 
+#include "dispatch/cuda.h"
+
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
 #include <ATen/cuda/CUDAContextLight.h>
@@ -36,6 +38,26 @@ struct Forward {
   void operator()() const;
 };
 
+// Over operands that PyTorch has arranged, on its current device.
+struct StubForward {
+  const char* name;
+  const at::TensorIteratorBase& iter;
+  const at::Scalar &alpha, &scale, &input_scale;
+
+  template <typename T>
+  void operator()() const;
+};
+
+struct StubBackward {
+  const char* name;
+  const at::TensorIteratorBase& iter;
+  const at::Scalar &alpha, &scale, &input_scale;
+  bool is_result;
+
+  template <typename T>
+  void operator()() const;
+};
+
 // Of operands of one shape, dtype and device.
 struct Backward {
   const char* name;
@@ -50,8 +72,8 @@ struct Backward {
 };
 
 template <typename Call>
-void with_type_of(const at::Tensor& tensor, Call&& call) {
-  switch (tensor.scalar_type()) {
+void with_type_of(at::ScalarType dtype, Call&& call) {
+  switch (dtype) {
     case at::kDouble:
       return call.template operator()<double>();
     case at::kFloat:
@@ -61,14 +83,14 @@ void with_type_of(const at::Tensor& tensor, Call&& call) {
     case at::kBFloat16:
       return call.template operator()<__nv_bfloat16>();
     default:
-      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(tensor.scalar_type(), call.name));
+      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, call.name));
   }
 }
 
 at::Tensor elu_cuda(const at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                     const at::Scalar& input_scale, bool /*save_output*/) {
   at::Tensor out;
-  with_type_of(self, Forward{"elu", out, self, alpha, scale, input_scale});
+  with_type_of(self.scalar_type(), Forward{"elu", out, self, alpha, scale, input_scale});
   return out;
 }
 
@@ -77,19 +99,20 @@ at::Tensor& elu_out_cuda(const at::Tensor& self, const at::Scalar& alpha, const 
   check_defined(self, "elu.out");
   check_defined(out, "elu.out");
   check_one_device(self, "self", out, "out", "elu.out");
-  with_type_of(self, Forward{"elu.out", out, self, alpha, scale, input_scale});
+  with_type_of(self.scalar_type(), Forward{"elu.out", out, self, alpha, scale, input_scale});
   return out;
 }
 
 at::Tensor& elu_inplace_cuda(at::Tensor& self, const at::Scalar& alpha, const at::Scalar& scale,
                              const at::Scalar& input_scale) {
-  with_type_of(self, Forward{"elu_", self, self, alpha, scale, input_scale});
+  with_type_of(self.scalar_type(), Forward{"elu_", self, self, alpha, scale, input_scale});
   return self;
 }
 
 at::Tensor elu_plus_one_cuda(const at::Tensor& self) {
   at::Tensor out;
-  with_type_of(self, Forward{"elu_plus_one", out, self, 1, 1, 1, /*is_plus_one=*/true});
+  with_type_of(self.scalar_type(),
+               Forward{"elu_plus_one", out, self, 1, 1, 1, /*is_plus_one=*/true});
   return out;
 }
 
@@ -101,7 +124,7 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
   check_result_is_enough(is_result, alpha, scale, input_scale);
   const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, self_or_result, name);
   Backward call{name, *expanded_grad_output, *saved, alpha, scale, input_scale, is_result};
-  with_type_of(*saved, call);
+  with_type_of(saved->scalar_type(), call);
   return call.grad_input;
 }
 
@@ -111,7 +134,7 @@ at::Tensor elu_plus_one_backward_cuda(const at::Tensor& grad_output, const at::T
   const auto [expanded_grad_output, saved] = at::expand_outplace(grad_output, result, name);
   const at::Scalar one = 1;
   Backward call{name, *expanded_grad_output, *saved, one, one, one, true, /*is_plus_one=*/true};
-  with_type_of(*saved, call);
+  with_type_of(saved->scalar_type(), call);
   return call.grad_input;
 }
 
@@ -166,16 +189,21 @@ void launch_all(const at::TensorIteratorBase& iter, const Launch& launch) {
 }
 
 template <typename T>
-void Forward::operator()() const {
-  const auto coefficients =
-      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
-  const c10::cuda::CUDAGuard guard(self.device());
+auto forward_launcher(const Coefficients<cuda::element_t<T>>& coefficients, bool is_plus_one) {
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const auto launch = [&]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
+  return [=]<template <typename, int> typename Layout>(const Layout<T, 1>& operands) {
     using Kernels = cuda::Kernels<T, Layout>;
     C10_CUDA_CHECK(is_plus_one ? Kernels::plus_one(operands, coefficients, stream)
                                : Kernels::forward(operands, coefficients, stream));
   };
+}
+
+template <typename T>
+void Forward::operator()() const {
+  const auto coefficients =
+      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
+  const c10::cuda::CUDAGuard guard(self.device());
+  const auto launch = forward_launcher<T>(coefficients, is_plus_one);
   const bool is_new = !out.defined();
   if (is_new) {
     out = empty_output_cuda(self);
@@ -191,17 +219,37 @@ void Forward::operator()() const {
 }
 
 template <typename T>
-void Backward::operator()() {
-  const auto coefficients =
-      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
-  const c10::cuda::CUDAGuard guard(saved.device());
+void StubForward::operator()() const {
+  launch_all<T, 1>(iter, forward_launcher<T>(convert_coefficients<cuda::element_t<T>>(
+                                                 alpha, scale, input_scale, name),
+                                             /*is_plus_one=*/false));
+}
+
+template <typename T>
+auto backward_launcher(const Coefficients<cuda::element_t<T>>& coefficients, bool is_result,
+                       bool is_plus_one) {
   const auto stream = c10::cuda::getCurrentCUDAStream();
-  const auto launch = [&]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
+  return [=]<template <typename, int> typename Layout>(const Layout<T, 2>& operands) {
     using Kernels = cuda::Kernels<T, Layout>;
     C10_CUDA_CHECK(is_plus_one ? Kernels::plus_one_backward(operands, stream)
                    : is_result ? Kernels::backward_from_result(operands, coefficients, stream)
                                : Kernels::backward_from_input(operands, coefficients, stream));
   };
+}
+
+template <typename T>
+void StubBackward::operator()() const {
+  launch_all<T, 2>(iter, backward_launcher<T>(convert_coefficients<cuda::element_t<T>>(
+                                                  alpha, scale, input_scale, name),
+                                              is_result, /*is_plus_one=*/false));
+}
+
+template <typename T>
+void Backward::operator()() {
+  const auto coefficients =
+      convert_coefficients<cuda::element_t<T>>(alpha, scale, input_scale, name);
+  const c10::cuda::CUDAGuard guard(saved.device());
+  const auto launch = backward_launcher<T>(coefficients, is_result, is_plus_one);
   grad_input = empty_output_cuda(saved);
   if (is_one_run(grad_input, saved) && is_one_run(grad_input, grad_output)) {
     if (grad_input.numel() > 0) {
@@ -218,6 +266,18 @@ void Backward::operator()() {
                        .build(),
                    launch);
 }
+
+const StubKernels stub_kernels{
+    [](at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
+       const at::Scalar& input_scale) {
+      with_type_of(iter.common_dtype(), StubForward{"elu", iter, alpha, scale, input_scale});
+    },
+    [](at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
+       const at::Scalar& input_scale, bool is_result) {
+      with_type_of(iter.common_dtype(),
+                   StubBackward{"elu_backward", iter, alpha, scale, input_scale, is_result});
+    }};
+const bool are_loaded = (cuda_stub_kernels = &stub_kernels, true);
 
 }  // namespace
 }  // namespace torch_elu

@@ -148,7 +148,9 @@ PYBIND11_MODULE(_C, module) {  // NOLINT(bugprone-reserved-identifier): the name
   }
   // An extension of somebody else's may have a class for it, too.
   pybind11::class_<torch_elu::OverrideAten>(module, "OverrideAten", pybind11::module_local())
-      .def(pybind11::init<>());
+      .def(pybind11::init([](bool cuda) {
+        return torch_elu::OverrideAten(torch_elu::OverrideAtenOptions().cuda(cuda));
+      }));
   module.def("convert_script", &convert_script);
   module.def("revert_script", &revert_script);
 }

@@ -1,8 +1,10 @@
-"""Puts this package's CPU kernels under PyTorch's own operators."""
+"""Puts this package's kernels under PyTorch's own operators."""
 
 from __future__ import annotations
 
 from types import TracebackType
+
+import torch
 
 from . import _C, _library  # noqa: F401  (_C needs the library)
 
@@ -20,8 +22,11 @@ class override_aten:
     otherwise with :meth:`remove`. Overrides nest and may end in any order; one that is entered
     again inside its own block ends with the outermost one.
 
-    CUDA tensors keep PyTorch's kernels. So does code compiled by Inductor (:func:`torch.compile`'s
-    default, AOTInductor), where no ``aten::elu`` is left to call: use :func:`torch_elu.elu` there.
+    CUDA tensors keep PyTorch's kernels, or with ``cuda=True`` run this package's, too. A build
+    without CUDA kernels then raises :exc:`RuntimeError`.
+
+    Code compiled by Inductor (:func:`torch.compile`'s default, AOTInductor) has no ``aten::elu``
+    left to call: use :func:`torch_elu.elu` there.
 
     Other threads may call these operators while an override begins or ends. A kernel that another
     library has registered for ``aten::elu`` on the CPU keeps running in place of PyTorch's, and so
@@ -36,9 +41,16 @@ class override_aten:
     >>> override.remove()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cuda: bool = False) -> None:
+        self._cuda = cuda
+        if cuda and not torch.ops.torch_elu.cuda_version():
+            raise RuntimeError(
+                "override_aten(cuda=True) expected a torch_elu with CUDA kernels, but this one has "
+                "none (python -m torch_elu says why). Without cuda=True, CUDA tensors keep "
+                "PyTorch's kernels."
+            )
         # One for each block; the first block takes over that of the call.
-        self._of_call = [_C.OverrideAten()]
+        self._of_call = [_C.OverrideAten(cuda)]
         self._of_blocks: list[_C.OverrideAten] = []
         _in_force.add(self)
 
@@ -52,7 +64,7 @@ class override_aten:
         try:
             override = self._of_call.pop()
         except IndexError:
-            override = _C.OverrideAten()
+            override = _C.OverrideAten(self._cuda)
         self._of_blocks.append(override)
         return self
 

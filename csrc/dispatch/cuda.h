@@ -1,0 +1,20 @@
+#pragma once
+
+// The CUDA kernels over operands that an iterator holds ready: for PyTorch's own operators.
+
+#include <ATen/native/Activation.h>
+#include <torch_elu/export.h>
+
+#include <atomic>
+
+namespace torch_elu {
+
+struct StubKernels {
+  at::native::elu_fn elu;
+  at::native::elu_backward_fn elu_backward;
+};
+
+/// Null until the CUDA kernels are loaded. All operands are on one GPU and of one dtype.
+extern TORCH_ELU_API std::atomic<const StubKernels*> cuda_stub_kernels;
+
+}  // namespace torch_elu
