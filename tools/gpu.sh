@@ -137,7 +137,7 @@ else
   if [[ " $missing " == *" mpmath "* || " $missing " == *" hypothesis "* ]]; then
     did_not_run "pytest of the rest" "missing:$(grep -Eo ' (mpmath|hypothesis)' <<<" $missing" | tr -d '\n')"
   else
-    tests+=(tests/python/cuda/test_cuda.py tests/python/compile/test_{export,inductor,inductor_bits}.py tests/python/integrations/test_unusual_tensors.py)
+    tests+=(tests/python/cuda/test_{cuda,cuda_override_aten}.py tests/python/compile/test_{export,inductor,inductor_bits}.py tests/python/integrations/test_unusual_tensors.py)
   fi
   in_parallel=()
   [[ -n $(missing_modules xdist) ]] || in_parallel=(--numprocesses 4 --dist loadfile)

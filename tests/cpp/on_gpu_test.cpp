@@ -60,6 +60,15 @@ TEST_P(OnGpu, TheGuardLeavesPyTorchsCudaKernelsAlone) {
   EXPECT_TRUE(torch::equal(torch::elu(input_), torch_elu::elu(input_)));
 }
 
+TEST_P(OnGpu, TheGuardPutsOurCudaKernelsUnderPyTorchsFunctionsIfAsked) {
+  const torch_elu::OverrideAten override_aten(torch_elu::OverrideAtenOptions().cuda(true));
+  expect_bits_of_the_cpu([](const torch::Tensor& x) { return torch::elu(x, 0.3); });
+  expect_bits_of_the_cpu([](const torch::Tensor& x) {
+    const auto leaf = x.clone().requires_grad_();
+    return torch::autograd::grad({torch::elu(leaf, 0.3)}, {leaf}, {x})[0];
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Dtypes, OnGpu,
                          testing::Values(torch::kDouble, torch::kFloat, torch::kHalf,
                                          torch::kBFloat16));

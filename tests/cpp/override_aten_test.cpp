@@ -1,6 +1,7 @@
 // The guard that puts this library's kernels under PyTorch's own operators.
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/native/Activation.h>
 #include <gtest/gtest.h>
 #include <torch/script.h>
 #include <torch/torch.h>
@@ -128,6 +129,36 @@ TEST(OverrideAten, ErrorsStayPyTorchs) {
   EXPECT_FALSE(expected.empty());
   const torch_elu::OverrideAten override_aten;
   EXPECT_EQ(message(), expected);
+}
+
+// Where PyTorch finds its CUDA kernel: tells whether it was exchanged, without a GPU.
+template <auto impl>
+struct Expose {
+  friend void* cuda_pointer() { return (at::native::elu_stub.*impl).cuda_dispatch_ptr; }
+};
+template struct Expose<&decltype(at::native::elu_stub)::impl>;
+void* cuda_pointer();
+
+TEST(OverrideAten, CudaKernelsAreExchangedWhereThatIsAskedForAndThereAreAny) {
+  const auto options = torch_elu::OverrideAtenOptions().cuda(true);
+  const void* const pytorchs = cuda_pointer();
+  if (torch_elu::cuda_version().empty()) {
+    EXPECT_THROW(const torch_elu::OverrideAten override_aten(options), c10::Error);
+  } else {
+    const torch_elu::OverrideAten outer;
+    EXPECT_EQ(cuda_pointer(), pytorchs);
+    auto first = std::make_unique<torch_elu::OverrideAten>(options);
+    const void* const ours = cuda_pointer();
+    EXPECT_NE(ours, pytorchs);
+    {
+      const torch_elu::OverrideAten second(options);
+      first.reset();
+      EXPECT_EQ(cuda_pointer(), ours);
+    }
+    EXPECT_TRUE(runs_ours());
+  }
+  EXPECT_EQ(cuda_pointer(), pytorchs);
+  EXPECT_FALSE(runs_ours());
 }
 
 TEST(OverrideAten, NothingIsWarnedOf) {

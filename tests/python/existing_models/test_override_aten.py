@@ -60,6 +60,12 @@ def nothing_is_overridden_before_or_after() -> object:
     assert not runs_ours()
 
 
+@pytest.mark.skipif(bool(ours.cuda_version()), reason="this build has CUDA kernels")
+def test_cuda_is_refused_by_a_build_without_cuda_kernels() -> None:
+    with pytest.raises(RuntimeError, match=r"override_aten\(cuda=True\) expected a torch_elu with"):
+        torch_elu.override_aten(cuda=True)
+
+
 @parametrize_functions
 @parametrize_wide_dtypes
 def test_values_have_our_bits_inside_and_pytorchs_outside(
