@@ -8,7 +8,8 @@
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
 # make largest-errors  looks for the inputs that csrc/math/bounds.h lists (hours)
-# make arm     the kernels' tests and digests on aarch64, cross-compiled and emulated
+# make arm     the whole product on aarch64, cross-compiled and emulated: tools/arm.sh says what it needs (QEMU=, SYSROOT=)
+# make pytorch-tests PYTORCH=...  PyTorch's own tests of elu, selu and celu, from its sources, also on our kernels
 # make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
 # make valgrind  the bounds of the bare kernels under valgrind
 # make fuzz    the operators under libFuzzer (clang) for FUZZ_SECONDS
@@ -58,7 +59,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm pytorch-tests sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -149,8 +150,11 @@ largest-errors: build
 	$(BUILD)/tests/largest_errors elu 61 100
 	$(BUILD)/tests/largest_errors celu 61 60
 
-arm:
-	tools/arm.sh $(BUILD)/arm
+arm: build
+	PYTHON=$(BIN)/python tools/arm.sh $(BUILD)/arm
+
+pytorch-tests: build
+	PYTHON=$(BIN)/python tools/pytorch_tests.sh $(PYTORCH)
 
 # Robustness: docs/reliability.md has what these found.
 FUZZ_SECONDS ?= 60

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 #include <torch_elu/torch_elu.h>
 
+#include <limits>
 #include <string>
 #include <tuple>
 
@@ -42,6 +43,26 @@ TEST(Functional, EachIsItsFormula) {
   expect_close(torch_elu::elu_backward(ones, 0.5, 2, 0.25, false, kInput),
                reference_slope(kInput, 0.5, 2, 0.25));
   expect_close(torch_elu::elu_plus_one_backward(ones, plus_one), reference_slope(kInput, 1, 1, 1));
+}
+
+// On Arm by other means than on x86: FPCR takes vectors along, and the conversions of float16 not.
+TEST(Functional, FlushedSubnormalsChangeNoOtherBits) {
+  for (const auto dtype : {torch::kDouble, torch::kFloat, torch::kHalf, torch::kBFloat16}) {
+    const auto x = kInput.to(dtype), ones = torch::ones_like(x);
+    const auto results = [&] {
+      return std::tuple(torch_elu::elu(x, 0.3), torch_elu::elu_backward(ones, 0.3, 1, 1, false, x),
+                        torch_elu::elu_plus_one(x));
+    };
+    const auto [value, slope, plus_one] = results();
+    if (!at::globalContext().setFlushDenormal(true)) GTEST_SKIP() << "this processor cannot";
+    const bool is_on = std::numeric_limits<float>::min() * ones[0].item<float>() / 2 == 0;
+    const auto [value_then, slope_then, plus_one_then] = results();
+    at::globalContext().setFlushDenormal(false);
+    EXPECT_TRUE(is_on);
+    EXPECT_TRUE(torch::equal(value_then, value));
+    EXPECT_TRUE(torch::equal(slope_then, slope));
+    EXPECT_TRUE(torch::equal(plus_one_then, plus_one));
+  }
 }
 
 TEST(Functional, InPlaceAndOutGiveTheSameBits) {

@@ -276,3 +276,39 @@ def test_core_ml_refuses_a_converted_model_and_takes_a_reverted_one() -> None:
     with pytest.raises(NotImplementedError, match="torch_elu::elu"):
         operators(converted)
     assert operators(torch_elu.revert(converted)) == operators(make_model())
+
+
+def test_stable_baselines_builds_the_policy_anew_from_its_arguments(tmp_path: Path) -> None:
+    """So convert is forgotten with save and load; the class in the arguments is not."""
+    package, gymnasium = import_or_skip("stable_baselines3"), import_or_skip("gymnasium")
+
+    class Constant(gymnasium.Env[Any, Any]):
+        observation_space = gymnasium.spaces.Box(-1, 1, (3,))
+        action_space = gymnasium.spaces.Discrete(2)
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            return self.observation_space.sample(), {}
+
+        def step(self, _: Any) -> Any:
+            return self.observation_space.sample(), 0.0, True, False, {}
+
+    def loaded(activation: type[nn.Module], convert: bool) -> set[type[nn.Module]]:
+        options = {"activation_fn": activation, "net_arch": [4]}
+        learner = package.PPO("MlpPolicy", Constant(), policy_kwargs=options, device="cpu")
+        if convert:
+            torch_elu.convert(learner.policy)
+        learner.save(tmp_path / "policy")
+        policy = package.PPO.load(tmp_path / "policy", device="cpu").policy
+        return {type(module) for module in policy.modules() if isinstance(module, nn.ELU)}
+
+    assert loaded(nn.ELU, convert=True) == {nn.ELU}
+    assert loaded(torch_elu.ELU, convert=False) == {torch_elu.ELU}
+
+
+def test_convert_names_the_calls_that_it_leaves_in_attentive_fp() -> None:
+    geometric = import_or_skip("torch_geometric.nn")
+    attentive = geometric.AttentiveFP(4, 8, 8, edge_dim=4, num_layers=2, num_timesteps=2)
+    model = nn.Sequential(attentive, nn.ELU(), nn.Linear(8, 1))
+    with pytest.warns(UserWarning, match=r"AttentiveFP\.forward"):
+        torch_elu.convert(model)
+    assert type(model[1]) is torch_elu.ELU
