@@ -53,7 +53,7 @@ configure() {
     "$@"
 }
 configure . "$build/library" -DBUILD_TESTING=ON -DTORCH_ELU_CUDA=0 -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON \
-  "-DFETCHCONTENT_SOURCE_DIR_GOOGLETEST=$gtest"
+  "-DFETCHCONTENT_SOURCE_DIR_GOOGLETEST=$gtest" -DBUILD_GMOCK=OFF -DINSTALL_GTEST=OFF
 cmake --build "$build/library" --target kernels_test exhaustive api_test memory_test
 tests=$build/library/tests
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # PyTorch's own tests of elu, selu and celu, from its tables op_db and module_db: plain, with our functions and modules in
 # their place, and under override_aten.
-#   tools/pytorch_tests.sh SOURCES   a source tree of PyTorch, best of the installed version
+#   tools/pytorch_tests.sh SOURCES [FILE...]   a source tree of PyTorch, best of the installed version
 # Prints a line for each file and way. Fails where a test passes plain and fails with our kernels.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,8 +16,10 @@ mkdir -p "$out"
 here=$PWD/tests/pytorch
 only='functional_elu or functional_selu or functional_celu or nn_ELU or nn_SELU or nn_CELU'
 wrong=0
+shift
+[ $# -gt 0 ] || set -- test_ops test_ops_gradients test_ops_fwd_gradients test_ops_jit test_modules test_meta functorch/test_ops
 cd "$sources/test"
-for file in test_ops test_ops_gradients test_ops_fwd_gradients test_ops_jit test_modules test_meta functorch/test_ops; do
+for file in "$@"; do
   for way in plain swapped override; do
     log=$out/$(basename "$(dirname "$file")")-$(basename "$file")-$way
     ELU_WAY=$way PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} "$python" -m pytest -c /dev/null --rootdir . --noconftest -p ways -p no:cacheprovider -q -rfE --tb=short \

@@ -21,3 +21,8 @@ elif WAY == "override":
     torch_elu.override_aten()
 else:
     assert WAY == "plain", WAY
+
+# As PyTorch's files do where they are run themselves. Not sooner: it may import the tables.
+from torch.testing._internal import common_utils  # noqa: E402
+
+common_utils.GRAPH_EXECUTOR = common_utils.cppProfilingFlagsToProfilingMode()
