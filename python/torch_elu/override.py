@@ -22,15 +22,16 @@ class override_aten:
     otherwise with :meth:`remove`. Overrides nest and may end in any order; one that is entered
     again inside its own block ends with the outermost one.
 
-    CUDA tensors keep PyTorch's kernels, or with ``cuda=True`` run this package's, too. A build
-    without CUDA kernels then raises :exc:`RuntimeError`.
-
     Code compiled by Inductor (:func:`torch.compile`'s default, AOTInductor) has no ``aten::elu``
     left to call: use :func:`torch_elu.elu` there.
 
     Other threads may call these operators while an override begins or ends. A kernel that another
     library has registered for ``aten::elu`` on the CPU keeps running in place of PyTorch's, and so
     of this package's.
+
+    Args:
+        cuda: Let CUDA tensors run this package's kernels, too; :exc:`RuntimeError` where this
+            build has none for CUDA. Default: they keep PyTorch's.
 
     >>> import torch, torch_elu
     >>> with torch_elu.override_aten():
