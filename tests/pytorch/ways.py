@@ -15,7 +15,8 @@ WAY = os.environ["ELU_WAY"]
 if WAY == "swapped":
     for name in ("elu", "selu", "celu"):
         setattr(F, name, getattr(torch_elu, name))
-        setattr(nn, name.upper(), getattr(torch_elu, name.upper()))
+        for namespace in (nn, nn.modules):
+            setattr(namespace, name.upper(), getattr(torch_elu, name.upper()))
     torch.selu, torch.celu = torch_elu.selu, torch_elu.celu
 elif WAY == "override":
     torch_elu.override_aten()
