@@ -1,5 +1,6 @@
 // The guard that puts this library's kernels under PyTorch's own operators.
 
+#include <ATen/TensorIterator.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/native/Activation.h>
 #include <gtest/gtest.h>
@@ -12,6 +13,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "dispatch/cuda.h"
 
 namespace {
 
@@ -131,34 +134,63 @@ TEST(OverrideAten, ErrorsStayPyTorchs) {
   EXPECT_EQ(message(), expected);
 }
 
-// Where PyTorch finds its CUDA kernel: tells whether it was exchanged, without a GPU.
+// Where PyTorch finds its CUDA kernel.
 template <auto impl>
 struct Expose {
-  friend void* cuda_pointer() { return (at::native::elu_stub.*impl).cuda_dispatch_ptr; }
+  friend void*& cuda_pointer() { return (at::native::elu_stub.*impl).cuda_dispatch_ptr; }
 };
 template struct Expose<&decltype(at::native::elu_stub)::impl>;
-void* cuda_pointer();
+void*& cuda_pointer();
 
-TEST(OverrideAten, CudaKernelsAreExchangedWhereThatIsAskedForAndThereAreAny) {
+int calls_of_ours = 0, calls_of_pytorchs = 0;
+
+template <int& calls>
+void count(at::TensorIteratorBase& /*iter*/, const at::Scalar& /*alpha*/,
+           const at::Scalar& /*scale*/, const at::Scalar& /*input_scale*/) {
+  ++calls;
+}
+
+// With kernels that only count, so without a GPU.
+TEST(OverrideAten, CudaKernelsAreExchangedWhereThatIsAskedFor) {
   const auto options = torch_elu::OverrideAtenOptions().cuda(true);
-  const void* const pytorchs = cuda_pointer();
-  if (torch_elu::cuda_version().empty()) {
-    EXPECT_THROW(const torch_elu::OverrideAten override_aten(options), c10::Error);
-  } else {
-    const torch_elu::OverrideAten outer;
-    EXPECT_EQ(cuda_pointer(), pytorchs);
-    auto first = std::make_unique<torch_elu::OverrideAten>(options);
-    const void* const ours = cuda_pointer();
-    EXPECT_NE(ours, pytorchs);
-    {
-      const torch_elu::OverrideAten second(options);
-      first.reset();
-      EXPECT_EQ(cuda_pointer(), ours);
-    }
-    EXPECT_TRUE(runs_ours());
-  }
-  EXPECT_EQ(cuda_pointer(), pytorchs);
+  const auto* const loaded = torch_elu::cuda_stub_kernels.exchange(nullptr);
+  EXPECT_THROW(const torch_elu::OverrideAten refused(options), c10::Error);
   EXPECT_FALSE(runs_ours());
+
+  const torch_elu::StubKernels counting{count<calls_of_ours>, nullptr};
+  torch_elu::cuda_stub_kernels = &counting;
+  void* const before =
+      std::exchange(cuda_pointer(), reinterpret_cast<void*>(count<calls_of_pytorchs>));
+  const auto expect_call = [](int& calls, const torch::Tensor& out, const torch::Tensor& x,
+                              double alpha) {
+    auto iter = at::TensorIteratorConfig()
+                    .add_output(out)
+                    .add_const_input(x)
+                    .promote_inputs_to_common_dtype(true)
+                    .check_all_same_dtype(false)
+                    .build();
+    const int calls_before = calls;
+    at::native::elu_stub(torch::kCUDA, iter, alpha, 1, 1);
+    EXPECT_EQ(calls, calls_before + 1);
+  };
+  const auto x = make_input(), meta = x.to(torch::kMeta);
+  {
+    const torch_elu::OverrideAten of_the_cpu;
+    expect_call(calls_of_pytorchs, torch::empty_like(x), x, 1);
+    auto first = std::make_unique<torch_elu::OverrideAten>(options);
+    expect_call(calls_of_ours, torch::empty_like(x), x, 1);
+    const torch_elu::OverrideAten second(options);
+    first.reset();
+    expect_call(calls_of_ours, torch::empty_like(x), x, 1);
+    EXPECT_TRUE(runs_ours());
+    expect_call(calls_of_pytorchs, torch::empty_like(x), x, 1e300);
+    expect_call(calls_of_pytorchs, torch::empty({30000}, torch::kInt), x.to(torch::kInt), 1);
+    expect_call(calls_of_pytorchs, torch::empty_like(meta, torch::kDouble), meta, 1);
+  }
+  expect_call(calls_of_pytorchs, torch::empty_like(x), x, 1);
+  EXPECT_FALSE(runs_ours());
+  cuda_pointer() = before;
+  torch_elu::cuda_stub_kernels = loaded;
 }
 
 TEST(OverrideAten, NothingIsWarnedOf) {
