@@ -170,7 +170,7 @@ TEST(OverrideAten, CudaKernelsAreExchangedWhereThatIsAskedFor) {
                     .check_all_same_dtype(false)
                     .build();
     const int calls_before = calls;
-    at::native::elu_stub(torch::kCUDA, iter, alpha, 1, 1);
+    reinterpret_cast<at::native::elu_fn>(cuda_pointer())(iter, alpha, 1, 1);
     EXPECT_EQ(calls, calls_before + 1);
   };
   const auto x = make_input(), meta = x.to(torch::kMeta);
