@@ -66,8 +66,6 @@ $on_arm "$build/digests" >"$build/digests.txt"
 diff "$build/digests_here.txt" "$build/digests.txt"
 echo "aarch64 and $(uname -m): the same $(wc -l <"$build/digests.txt") digests"
 
-$on_arm "$tests/kernels_test" --gtest_brief=1
-$on_arm "$tests/exhaustive" --every 99991  # floats; of the halves all
 ctest --test-dir "$build/library" --output-on-failure -R '^(hot_loops|api|memory)$'
 
 # An app of somebody else, with models that this machine saved. An AOTInductor package holds code of this machine.
@@ -75,3 +73,7 @@ cmake --install "$build/library" --prefix "$build/installed"
 configure tests/consumer "$build/consumer" "-DCMAKE_PREFIX_PATH=$build/installed" -DTORCH_ELU_FROM=package
 cmake --build "$build/consumer"
 ctest --test-dir "$build/consumer" --output-on-failure -E load_package
+
+# What takes longest: every size at every address, and of the halves every number.
+$on_arm "$tests/exhaustive" --every 99991
+$on_arm "$tests/kernels_test" --gtest_brief=1
