@@ -4,6 +4,8 @@
 #include <torch/library.h>
 #include <torch_elu/functional.h>
 
+#include <array>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -107,6 +109,23 @@ at::Tensor elu_plus_one_backward(const at::Tensor& grad_output, const at::Tensor
   static const auto op = find_operator<at::Tensor(const at::Tensor&, const at::Tensor&)>(
       "torch_elu::elu_plus_one_backward", "");
   return op.call(grad_output, result);
+}
+
+at::Tensor parametric_elu(const at::Tensor& self, const at::Tensor& alpha,
+                          const std::optional<at::Tensor>& input_divisor) {
+  static const auto op =
+      find_operator<at::Tensor(const at::Tensor&, const at::Tensor&,
+                               const std::optional<at::Tensor>&)>("torch_elu::parametric_elu", "");
+  return op.call(self, alpha, input_divisor);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward(
+    const at::Tensor& grad_output, const at::Tensor& self, const at::Tensor& alpha,
+    const std::optional<at::Tensor>& input_divisor, std::array<bool, 3> output_mask) {
+  static const auto op = find_operator<std::tuple<at::Tensor, at::Tensor, at::Tensor>(
+      const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+      std::array<bool, 3>)>("torch_elu::parametric_elu_backward", "");
+  return op.call(grad_output, self, alpha, input_divisor, output_mask);
 }
 
 std::string version() { return TORCH_ELU_VERSION; }

@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <string>
@@ -28,7 +29,8 @@ namespace torch_elu {
 ///   Attributes  a struct of what else it keeps, and `members`, a tuple of pointers to its members
 ///   of          from (grad_output, the saved tensors, the attributes, which gradients are needed)
 ///               to the gradients; one that is not needed may be undefined. It is not called where
-///               grad_output is undefined
+///               grad_output is undefined. Of an operator with several outputs: from the list of
+///               their gradients, of which one is defined
 template <typename Derivative>
 class DerivativeNode final : public torch::autograd::TraceableFunction {
  public:
@@ -64,10 +66,15 @@ class DerivativeNode final : public torch::autograd::TraceableFunction {
 
   static variable_list differentiate(const variable_list& grads, const Tensors& saved,
                                      const Attributes& attributes, const Needed& needed) {
-    if (!grads[0].defined()) {
+    const auto is_defined = [](const at::Tensor& grad) { return grad.defined(); };
+    if (std::none_of(grads.begin(), grads.end(), is_defined)) {
       return variable_list(Derivative::inputs);
     }
-    return Derivative::of(grads[0], saved, attributes, needed);
+    if constexpr (requires { Derivative::of(grads, saved, attributes, needed); }) {
+      return Derivative::of(grads, saved, attributes, needed);
+    } else {
+      return Derivative::of(grads[0], saved, attributes, needed);
+    }
   }
 
   void release_variables() override {

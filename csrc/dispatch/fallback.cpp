@@ -11,7 +11,13 @@
 #include <ATen/ops/where.h>
 #include <torch/library.h>
 
+#include <array>
+#include <optional>
+#include <tuple>
+
 #include "dispatch/operands.h"
+#include "dispatch/parametric.h"
+#include "dispatch/parametric_derivatives.h"
 
 namespace torch_elu {
 namespace {
@@ -55,6 +61,33 @@ at::Tensor elu_plus_one_backward_fallback(const at::Tensor& grad_output, const a
   return at::mul(grad_output, at::where(at::gt(result, 1), at::Scalar(1), result));
 }
 
+at::Tensor parametric_elu_fallback(const at::Tensor& self, const at::Tensor& alpha,
+                                   const std::optional<at::Tensor>& input_divisor) {
+  constexpr const char* name = "parametric_elu";
+  const at::Tensor divisor = input_divisor.value_or(at::Tensor());
+  check_parameters(self, alpha, divisor, name);
+  check_dtype(self.scalar_type(), name);
+  return ParametricDerivatives(self, alpha, divisor).value().to(self.scalar_type());
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_fallback(
+    const at::Tensor& grad_output, const at::Tensor& self, const at::Tensor& alpha,
+    const std::optional<at::Tensor>& input_divisor, std::array<bool, 3> output_mask) {
+  constexpr const char* name = "parametric_elu_backward";
+  const at::Tensor divisor = input_divisor.value_or(at::Tensor());
+  check_backward_operands(grad_output, self, name, "self");
+  check_parameters(self, alpha, divisor, name);
+  check_dtype(self.scalar_type(), name);
+  const ParametricDerivatives derivatives(self, alpha, divisor);
+  const auto grad = ParametricDerivatives::wide(grad_output);
+  const auto gradient = [&](size_t by, const at::Tensor& operand) {
+    return output_mask[by] && operand.defined()
+               ? as_gradient_of(operand, grad * derivatives.first(by))
+               : at::Tensor();
+  };
+  return {gradient(0, self), gradient(1, alpha), gradient(2, divisor)};
+}
+
 }  // namespace
 }  // namespace torch_elu
 
@@ -65,4 +98,6 @@ TORCH_LIBRARY_IMPL(torch_elu, CompositeExplicitAutograd, m) {
   m.impl("elu_backward", &torch_elu::elu_backward_fallback);
   m.impl("elu_plus_one", &torch_elu::elu_plus_one_fallback);
   m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_fallback);
+  m.impl("parametric_elu", &torch_elu::parametric_elu_fallback);
+  m.impl("parametric_elu_backward", &torch_elu::parametric_elu_backward_fallback);
 }

@@ -3,11 +3,16 @@
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/native/Resize.h>
+#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <tuple>
 
 #include "dispatch/operands.h"
+#include "dispatch/parametric.h"
 
 namespace torch_elu {
 namespace {
@@ -19,9 +24,7 @@ void check_dtype_without_data(at::ScalarType dtype, const char* name) {
 }
 
 // Sizes that only data will tell count as equal: if they are not, the kernel says so.
-bool same_sizes(const at::Tensor& a, const at::Tensor& b) {
-  const auto sizes = a.sym_sizes();
-  const auto others = b.sym_sizes();
+bool same_sizes(c10::SymIntArrayRef sizes, c10::SymIntArrayRef others) {
   return sizes.size() == others.size() &&
          std::equal(sizes.begin(), sizes.end(), others.begin(),
                     [](const c10::SymInt& size, const c10::SymInt& other) {
@@ -51,7 +54,7 @@ at::Tensor& elu_out_meta(const at::Tensor& self, const at::Scalar& /*alpha*/,
   TORCH_CHECK(out.scalar_type() == self.scalar_type(), "Expected out tensor to have dtype ",
               self.dtype(), ", but got ", out.dtype(), " instead");
   check_one_device(self, "self", out, "out", "elu.out");
-  if (!same_sizes(out, self)) {
+  if (!same_sizes(out.sym_sizes(), self.sym_sizes())) {
     at::native::resize_output_check_symint(out, self.sym_sizes());  // warns
     out.resize__symint(self.sym_sizes());
     out.as_strided__symint(self.sym_sizes(), empty_output(self).sym_strides());
@@ -65,7 +68,7 @@ at::Tensor elu_plus_one_meta(const at::Tensor& self) {
 }
 
 at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& saved) {
-  if (same_sizes(grad_output, saved)) {  // infer_size of PyTorch 2.11 would compare them
+  if (same_sizes(grad_output.sym_sizes(), saved.sym_sizes())) {  // infer_size of PyTorch 2.11 would compare them
     return empty_output(saved);
   }
   return empty_output(
@@ -99,6 +102,35 @@ at::Tensor elu_plus_one_backward_meta(const at::Tensor& grad_output, const at::T
   return empty_grad_input(grad_output, result);
 }
 
+at::Tensor parametric_elu_meta(const at::Tensor& self, const at::Tensor& alpha,
+                               const std::optional<at::Tensor>& input_divisor) {
+  constexpr const char* name = "parametric_elu";
+  const at::Tensor divisor = input_divisor.value_or(at::Tensor());
+  check_dtype_without_data(self.scalar_type(), name);
+  check_parameters(self, alpha, divisor, name);
+  return empty_output(self.expand_symint(parametric_shape(self, alpha, divisor, name)));
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_meta(
+    const at::Tensor& grad_output, const at::Tensor& self, const at::Tensor& alpha,
+    const std::optional<at::Tensor>& input_divisor, std::array<bool, 3> output_mask) {
+  constexpr const char* name = "parametric_elu_backward";
+  const at::Tensor divisor = input_divisor.value_or(at::Tensor());
+  check_backward_operands(grad_output, self, name, "self");
+  check_dtype_without_data(self.scalar_type(), name);
+  check_parameters(self, alpha, divisor, name);
+  const auto shape = parametric_shape(self, alpha, divisor, name);
+  const auto contiguous = [](const at::Tensor& tensor) {
+    return at::empty_symint(tensor.sym_sizes(), tensor.options());
+  };
+  at::Tensor of_self;
+  if (output_mask[0]) {
+    of_self = same_sizes(self.sym_sizes(), shape) ? empty_output(self) : contiguous(self);
+  }
+  return {of_self, output_mask[1] ? contiguous(alpha) : at::Tensor(),
+          output_mask[2] && divisor.defined() ? contiguous(divisor) : at::Tensor()};
+}
+
 }  // namespace
 }  // namespace torch_elu
 
@@ -111,4 +143,6 @@ TORCH_LIBRARY_IMPL(torch_elu, Meta, m) {
   m.impl("elu_backward_of_tensors", &torch_elu::elu_backward_of_tensors_meta);
   m.impl("elu_plus_one", &torch_elu::elu_plus_one_meta);
   m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_meta);
+  m.impl("parametric_elu", &torch_elu::parametric_elu_meta);
+  m.impl("parametric_elu_backward", &torch_elu::parametric_elu_backward_meta);
 }

@@ -52,6 +52,12 @@ TORCH_LIBRARY(torch_elu, m) {
   m.def(
       "coefficients(Scalar alpha, Scalar scale, Scalar input_scale, ScalarType dtype) -> "
       "Dict(str, float[])");
+  m.def("parametric_elu(Tensor self, Tensor alpha, Tensor? input_divisor=None) -> Tensor",
+        kPointwise);
+  m.def(
+      "parametric_elu_backward(Tensor grad_output, Tensor self, Tensor alpha, "
+      "Tensor? input_divisor, bool[3] output_mask) -> (Tensor, Tensor, Tensor)",
+      {at::Tag::pt2_compliant_tag});
   m.def("selu_coefficients() -> (float alpha, float scale)");
   m.def("celu_input_scale(Scalar alpha) -> float");
   m.def("version() -> str", &torch_elu::version);

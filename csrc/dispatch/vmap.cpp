@@ -7,7 +7,11 @@
 #include <torch_elu/functional.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <tuple>
 
 namespace torch_elu {
 namespace {
@@ -85,6 +89,73 @@ at::Tensor elu_plus_one_backward_batched(const at::Tensor& grad_output, const at
   return backward_batched(grad_output, result, &torch_elu::elu_plus_one_backward);
 }
 
+// What the operands are below this level of vmap: all with the batch first, and as many dimensions.
+struct ParametricBatch {
+  int64_t level = -1, dim = 0, size = 1;
+
+  explicit ParametricBatch(std::initializer_list<at::Tensor> tensors) {
+    for (const auto& tensor : tensors) {
+      level = std::max(level, tensor.defined() ? batch_level(tensor) : -1);
+      dim = std::max(dim, tensor.defined() ? tensor.dim() : 0);
+    }
+    for (const auto& tensor : tensors) {
+      if (tensor.defined() && batch_level(tensor) == level) {
+        const auto* batched = maybeGetBatchedImpl(tensor);
+        size = batched->value().size(batched->bdim());
+      }
+    }
+  }
+
+  at::Tensor value(const at::Tensor& tensor) const {
+    return with_batch_first(tensor, level, dim);
+  }
+  // So that its gradient has the batch, too.
+  at::Tensor expanded(const at::Tensor& tensor) const {
+    const auto own = value(tensor);
+    auto sizes = own.sizes().vec();
+    sizes[0] = size;
+    return own.expand(sizes);
+  }
+  // Of the tensor, without the dimensions that value() put in.
+  at::Tensor gradient(at::Tensor value, const at::Tensor& tensor) const {
+    if (!value.defined()) {
+      return value;
+    }
+    while (value.dim() > tensor.dim() + 1) {
+      value = value.squeeze(1);
+    }
+    return makeBatched(value, 0, level);
+  }
+};
+
+at::Tensor parametric_elu_batched(const at::Tensor& self, const at::Tensor& alpha,
+                                  const std::optional<at::Tensor>& input_divisor) {
+  c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
+  const ParametricBatch batch({self, alpha, input_divisor.value_or(at::Tensor())});
+  std::optional<at::Tensor> divisor;
+  if (input_divisor) {
+    divisor = batch.value(*input_divisor);
+  }
+  return makeBatched(torch_elu::parametric_elu(batch.value(self), batch.value(alpha), divisor), 0,
+                     batch.level);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_batched(
+    const at::Tensor& grad_output, const at::Tensor& self, const at::Tensor& alpha,
+    const std::optional<at::Tensor>& input_divisor, std::array<bool, 3> output_mask) {
+  c10::impl::ExcludeDispatchKeyGuard below_vmap(c10::DispatchKey::FuncTorchBatched);
+  const ParametricBatch batch({grad_output, self, alpha, input_divisor.value_or(at::Tensor())});
+  std::optional<at::Tensor> divisor;
+  if (input_divisor) {
+    divisor = batch.expanded(*input_divisor);
+  }
+  const auto [of_self, of_alpha, of_divisor] =
+      torch_elu::parametric_elu_backward(batch.value(grad_output), batch.expanded(self),
+                                         batch.expanded(alpha), divisor, output_mask);
+  return {batch.gradient(of_self, self), batch.gradient(of_alpha, alpha),
+          input_divisor ? batch.gradient(of_divisor, *input_divisor) : at::Tensor()};
+}
+
 }  // namespace
 }  // namespace torch_elu
 
@@ -94,4 +165,6 @@ TORCH_LIBRARY_IMPL(torch_elu, FuncTorchBatched, m) {
   m.impl("elu_backward", &torch_elu::elu_backward_batched);
   m.impl("elu_plus_one", &torch_elu::elu_plus_one_batched);
   m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_batched);
+  m.impl("parametric_elu", &torch_elu::parametric_elu_batched);
+  m.impl("parametric_elu_backward", &torch_elu::parametric_elu_backward_batched);
 }

@@ -46,6 +46,12 @@ def celu_input_scale(alpha: number):
 def elu_plus_one(self: Tensor):
     return aten.elu(self) + 1
 
+def parametric_elu(self: Tensor, alpha: Tensor, input_divisor: Optional[Tensor]):
+    z = aten.clamp(self, max=0)
+    if input_divisor is not None:
+        z = z / input_divisor
+    return aten.where(self > 0, self, (alpha * aten.expm1(z)).to(self.dtype))
+
 def elu_plus_one_backward(grad_output: Tensor, result: Tensor):
     return grad_output * aten.clamp(result, max=1)
 )";

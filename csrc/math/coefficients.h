@@ -140,6 +140,7 @@ struct GeneralCoefficients {
 // Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
 template <typename T>
 struct RoundedCoefficients {
+  using element_t = T;
   using number_t = opmath_t<T>;
 
   number_t scale;
@@ -273,5 +274,13 @@ struct Coefficients : RoundedCoefficients<T> {
     }
   }
 };
+
+// Whether an alpha, with a scale and an input_scale of 1, is neither 1 nor one for general.h: the
+// coefficients of all such ones differ in what is made of alpha alone.
+template <typename number_t>
+TORCH_ELU_INLINE bool is_like_others(number_t alpha) {
+  const number_t size = alpha < 0 ? -alpha : alpha;
+  return size >= number_t(0x1p-32) && size <= number_t(0x1p+32) && alpha != 1;
+}
 
 }  // namespace torch_elu

@@ -60,9 +60,9 @@ struct Remainder {
   V exact;
 };
 
-template <typename V, typename T>
-TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high,
-                                        const RoundedCoefficients<T>& coefficients) {
+template <typename V, typename C>
+TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high, const C& coefficients) {
+  using T = typename C::element_t;
   using Constants = torch_elu::Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
   // integer.
@@ -71,9 +71,9 @@ TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high,
   return {shifted_n, n, fma(n, V(-step_high), x)};
 }
 
-template <bool takes_step_low, typename V, typename T>
-TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step,
-                                   const RoundedCoefficients<T>& coefficients) {
+template <bool takes_step_low, typename V, typename C>
+TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const C& coefficients) {
+  using T = typename C::element_t;
   const auto [shifted_n, n, exact] = remainder(x, step.high, coefficients);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
   const V q = polynomial_at<T>(r, coefficients.polynomial);
@@ -94,8 +94,9 @@ TORCH_ELU_INLINE V exp_of(const Reduced<V>& x, V slope, V curvature) {
 }
 
 // value and slope without the rests: for the halves, and where all coefficients are 1.
-template <typename V, typename T>
-TORCH_ELU_INLINE V rounded_value(V x, const RoundedCoefficients<T>& coefficients) {
+template <typename V, typename C>
+TORCH_ELU_INLINE V rounded_value(V x, const C& coefficients) {
+  using T = typename C::element_t;
   using Constants = torch_elu::Constants<T>;
   const V clamped = at_least(x, V(coefficients.value_saturation));
   const auto reduced =
@@ -106,9 +107,9 @@ TORCH_ELU_INLINE V rounded_value(V x, const RoundedCoefficients<T>& coefficients
   return select(x < V(0), negative, V(coefficients.scale) * x);
 }
 
-template <typename V, typename T>
-TORCH_ELU_INLINE V rounded_slope(V x, const RoundedCoefficients<T>& coefficients) {
-  using Constants = torch_elu::Constants<T>;
+template <typename V, typename C>
+TORCH_ELU_INLINE V rounded_slope(V x, const C& coefficients) {
+  using Constants = torch_elu::Constants<typename C::element_t>;
   const V clamped = at_least(x, V(coefficients.slope_saturation));
   const auto reduced =
       reduce<Constants::takes_step_low>(clamped, coefficients.slope_step, coefficients);
@@ -126,8 +127,9 @@ TORCH_ELU_INLINE V rounded_slope(V x, const RoundedCoefficients<T>& coefficients
 //   (1 - 2^n) (L + L_rest) + 2^n S (exact + low + r (d + r q(r))),
 // the smallest terms first. Near zero, where n = 0, only the last product is left, and 1 - 2^n is a
 // zero of the sign that leaves a result that underflows its own.
-template <typename V, typename T>
-TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
+template <typename V, typename C>
+TORCH_ELU_INLINE V value(V x, const C& coefficients) {
+  using T = typename C::element_t;
   using Constants = torch_elu::Constants<T>;
   if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
   constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
@@ -145,13 +147,17 @@ TORCH_ELU_INLINE V value(V x, const Coefficients<T>& coefficients) {
   return select(x < V(0), fma(part, V(-coefficients.scaled_alpha), sum), V(coefficients.scale) * x);
 }
 
-// At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN. The rest of S
-// moves r, which costs no operation: S (1 + d) exp(input_scale * r) is S exp(input_scale * r + d),
-// but for d^2.
-template <typename V, typename T>
-TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
-  using Constants = torch_elu::Constants<T>;
-  if constexpr (!Constants::carries_rests) return rounded_slope(x, coefficients);
+// exp(input_scale * x) = 2^n (1 + expm1), but with the rest of S, which moves r and so costs no
+// operation: S (1 + d) exp(input_scale * r) is S exp(input_scale * r + d), but for d^2.
+template <typename V>
+struct Exponential {
+  V shifted_n;
+  V expm1;
+};
+
+template <typename V, typename C>
+TORCH_ELU_INLINE Exponential<V> exponential(V x, const C& coefficients) {
+  using T = typename C::element_t;
   const V clamped = at_least(x, V(coefficients.slope_saturation));
   const auto [shifted_n, n, exact] = remainder(clamped, coefficients.slope_step.high, coefficients);
   const V low = fma(n, V(-coefficients.slope_step.low), V(coefficients.slope_shift));
@@ -159,7 +165,15 @@ TORCH_ELU_INLINE V slope(V x, const Coefficients<T>& coefficients) {
   const V input_scale = V(coefficients.input_scale);
   const V rest_and_rq =
       fma(polynomial_at<T>(r, coefficients.slope_polynomial), r, V(coefficients.input_scale_rest));
-  const V expm1 = fma(exact, input_scale, fma(rest_and_rq, r, low * input_scale));
+  return {shifted_n, fma(exact, input_scale, fma(rest_and_rq, r, low * input_scale))};
+}
+
+// At zero the slope is that of the exponential, as in PyTorch; at NaN it is NaN.
+template <typename V, typename C>
+TORCH_ELU_INLINE V slope(V x, const C& coefficients) {
+  using Constants = torch_elu::Constants<typename C::element_t>;
+  if constexpr (!Constants::carries_rests) return rounded_slope(x, coefficients);
+  const auto [shifted_n, expm1] = exponential(x, coefficients);
   const V slope_2n = low_bits_to_exponent(shifted_n, coefficients.guarded_slope_bits);
   const V negative = fma(slope_2n, expm1, slope_2n) * V(1 / Constants::underflow_guard);
   return select(x > V(0), V(coefficients.scale), negative);

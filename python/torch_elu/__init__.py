@@ -7,7 +7,8 @@ Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class
 :class:`CELU` as their namesakes in :mod:`torch.nn`; :func:`convert` puts them into a model that
 exists and :func:`revert` takes them out again, and :class:`override_aten` puts this package's
 kernels under PyTorch's own functions.
-:func:`elu_plus_one` is the feature map of linear attention, elu(x) + 1. TorchScript
+:func:`elu_plus_one` is the feature map of linear attention, elu(x) + 1. :class:`ParametricELU`,
+:class:`ParametricCELU` and :class:`PELU` learn their alpha. TorchScript
 models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after
 linking the same library, see :data:`cmake_prefix_path`.
 
@@ -23,12 +24,16 @@ from .integrations.decompositions import decompositions
 from .integrations.onnx import onnx_translations
 from .modules import CELU, ELU, SELU
 from .override import override_aten
+from .parametric import PELU, ParametricCELU, ParametricELU
 from .reversion import revert
 
 __all__ = [
     "CELU",
     "ELU",
+    "PELU",
     "SELU",
+    "ParametricCELU",
+    "ParametricELU",
     "__version__",
     "celu",
     "cmake_prefix_path",

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
+from torch.nn import Parameter
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from . import _C, _library  # noqa: F401  (loading the library registers the operators)
@@ -24,7 +25,9 @@ _compiles_any = is_dynamo_compiling if _SUBCLASSES_COMPILE else lambda: False
 _compiled_elu, _compiled_elu_ = torch.ops.torch_elu.elu, torch.ops.torch_elu.elu_
 
 
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input") -> Tensor:
+def elu(
+    input: Tensor, alpha: float | Tensor = 1.0, inplace: bool = False, *, save: str = "input"
+) -> Tensor:
     r"""Exponential linear unit, elementwise (Clevert et al., https://arxiv.org/abs/1511.07289).
 
     .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
@@ -33,7 +36,10 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
         input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU
             and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
             rounded once), on other devices by PyTorch's.
-        alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
+        alpha: The result tends to -alpha for x towards -infinity. A tensor is broadcast against
+            ``input`` as in :func:`torch.where` and has a gradient, unless it has no dimensions and
+            requires no grad: then it is a number. Of the dtype of ``input``, or float32 beside a
+            half. Default: 1.0
         inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
             Default: ``False``
         save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which
@@ -51,8 +57,10 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
         RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0;
             if ``inplace`` is asked of a leaf that requires grad or of a tensor that overlaps
             itself; if alpha overflows the dtype of the computation (float32 for the halves).
-        TypeError: if ``input`` is no tensor, or alpha no number.
-        ValueError: if ``save`` is something else.
+            Of an alpha that is a tensor: if its dtype, device or shape does not fit.
+        TypeError: if ``input`` is no tensor, or alpha neither a number nor a tensor.
+        ValueError: if ``save`` is something else; if ``inplace`` or ``save="output"`` is asked
+            beside an alpha that is a tensor, for its gradient is found from the input.
 
     The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`;
     derivatives of any order exist.
@@ -68,7 +76,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str =
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling() or type(alpha) is not float:
-        return _follow_alpha((_C.elu, _traceable_elu, F.elu), input, alpha, inplace, save)
+        functions = (elu, _C.elu, _traceable_elu, F.elu)
+        return _follow_alpha(functions, input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -100,7 +109,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def celu(
-    input: Tensor, alpha: float = 1.0, inplace: bool = False, *, save: str = "input"
+    input: Tensor, alpha: float | Tensor = 1.0, inplace: bool = False, *, save: str = "input"
 ) -> Tensor:
     r"""Continuously differentiable exponential linear unit, elementwise (Barron,
     https://arxiv.org/abs/1704.07483).
@@ -110,7 +119,8 @@ def celu(
     Args:
         input: A tensor as for :func:`elu`.
         alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is
-            taken in double. Default: 1.0
+            taken in double. A tensor as for :func:`elu`; where that is 0 the result is the limit,
+            max(0, x). Default: 1.0
         inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
             Default: ``False``
         save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
@@ -126,7 +136,8 @@ def celu(
     if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling() or type(alpha) is not float:
-        return _follow_alpha((_C.celu, _traceable_celu, F.celu), input, alpha, inplace, save)
+        functions = (celu, _C.celu, _traceable_celu, F.celu)
+        return _follow_alpha(functions, input, alpha, inplace, save)
     return _C.celu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -185,7 +196,9 @@ def _follow_alpha(
     save: str,
 ) -> Tensor:
     """Calls the function that keeps a tracer's hold on alpha, which need be no float."""
-    direct, traceable, of_pytorch = functions
+    function, direct, traceable, of_pytorch = functions
+    if isinstance(alpha, Tensor) and _stays_tensor(alpha):
+        return _parametric(function, input, alpha, inplace, save)
     if isinstance(alpha, Tensor) and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return of_pytorch(input, alpha, inplace)  # ours would hold alpha as a constant
     alpha = _number(alpha)
@@ -194,9 +207,39 @@ def _follow_alpha(
     return direct(input, alpha, inplace, _saves_output(save))
 
 
+def _stays_tensor(alpha: Tensor) -> bool:
+    """Whether alpha is more than the number that PyTorch's functions would take it for."""
+    return (
+        alpha.dim() > 0
+        or alpha.requires_grad
+        or type(alpha) not in (Tensor, Parameter)
+        or torch._C._functorch.is_functorch_wrapped_tensor(alpha)
+    )
+
+
+def _parametric(
+    function: Callable[..., Tensor], input: Any, alpha: Tensor, inplace: bool, save: str
+) -> Tensor:
+    if has_torch_function_unary(alpha) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
+        return handle_torch_function(
+            function, (input, alpha), input, alpha=alpha, inplace=inplace, save=save
+        )
+    name = function.__name__
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
+    if _saves_output(save) or inplace:
+        raise ValueError(
+            f"torch_elu.{name} finds the gradient of an alpha that is a tensor from the input, so "
+            'there is neither inplace=True nor save="output" beside it: leave these out, or pass '
+            "alpha.item()."
+        )
+    divisor = alpha if function is celu else None
+    return torch.ops.torch_elu.parametric_elu(input, alpha, divisor)
+
+
 def _number(alpha: Any) -> Any:
     """What F.elu takes for a number, as one: a symbolic one where a tracer follows a tensor."""
-    if isinstance(alpha, Tensor) and alpha.dim() == 0 and not alpha.requires_grad:
+    if isinstance(alpha, Tensor):
         return alpha.item()
     if is_dynamo_compiling() and not isinstance(alpha, int | float):
         if isinstance(alpha, Tensor | str | bytes):  # which float() would take

@@ -7,14 +7,17 @@ import warnings
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import _C
+from .parametric import PELU, ParametricCELU, ParametricELU, _OfChannels
 from .conversion import _COUNTERPARTS, Change, _outside_scripts, _plan_script
 
 _log = logging.getLogger("torch_elu")
 
 _ORIGINALS = {ours: theirs for theirs, ours in _COUNTERPARTS.items()}
+
+_PARAMETRIC = (ParametricELU, ParametricCELU, PELU)
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -28,7 +31,8 @@ def revert(model: Model) -> Model:
 
     In TorchScript models (scripted, traced, frozen, loaded) PyTorch's operators take the place of
     this package's. Saved, such a model runs wherever PyTorch does.
-    :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is small.
+    Modules with a learnt alpha become a :class:`torch.fx.GraphModule` of ``torch.where``, with the
+    same parameters. :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is small.
 
     Calls of this package's functions in some ``forward`` are out of reach. For a program of
     :mod:`torch.export` there is :func:`decompositions`.
@@ -84,13 +88,16 @@ def revert(model: Model) -> Model:
 
 
 def _must_be_left(module: nn.Module) -> bool:
-    is_ours = isinstance(module, tuple(_ORIGINALS))
-    return is_ours and (type(module) not in _ORIGINALS or "forward" in vars(module))
+    is_ours = isinstance(module, (*_ORIGINALS, _OfChannels))
+    is_known = type(module) in (*_ORIGINALS, *_PARAMETRIC)
+    return is_ours and (not is_known or "forward" in vars(module))
 
 
 def _plan(module: nn.Module) -> Change | None:
     if isinstance(module, torch.jit.ScriptModule):
         return _plan_script(module, "revert", _C.revert_script)
+    if type(module) in _PARAMETRIC and "forward" not in vars(module):
+        return _plan_parametric(module)
     original = _ORIGINALS.get(type(module))
     if original is None or _must_be_left(module):
         return None
@@ -99,6 +106,48 @@ def _plan(module: nn.Module) -> Change | None:
         module.__class__ = original
         # After it: another thread may call the module at any moment.
         vars(module).pop("save", None)
+        return 1
+
+    return change
+
+
+class _InPyTorch(nn.Module):
+    """What a module with a learnt alpha computes, in operators of PyTorch."""
+
+    def __init__(self, module: _OfChannels) -> None:
+        super().__init__()
+        self.kind, self.num_parameters = type(module), module.num_parameters
+        for name, parameter in module.named_parameters():
+            self.register_parameter(name, parameter)
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = input if self.num_parameters == 1 else input.transpose(1, -1)
+        z = x.clamp(max=0)  # where exp(x) is infinite its gradient would be NaN
+        positive = x
+        if self.kind is ParametricELU:
+            negative = self.alpha * torch.expm1(z)
+        elif self.kind is ParametricCELU:
+            negative = self.alpha * torch.expm1(z / self.alpha)
+        else:
+            positive = self.a / self.b * x
+            negative = self.a * torch.expm1(z / self.b)
+        y = torch.where(x > 0, positive, negative.to(positive.dtype))
+        return y if self.num_parameters == 1 else y.transpose(1, -1)
+
+
+def _plan_parametric(module: _OfChannels) -> Change:
+    # PyTorch has no module for it. The code of a GraphModule is saved with it.
+    graph_module = torch.fx.symbolic_trace(_InPyTorch(module))
+
+    def change() -> int:
+        vars(module).update(
+            {
+                name: value
+                for name, value in vars(graph_module).items()
+                if name not in vars(module) or name == "forward"
+            }
+        )
+        module.__class__ = type(graph_module)
         return 1
 
     return change

@@ -5,7 +5,10 @@
 #include <torch/arg.h>
 #include <torch_elu/export.h>
 
+#include <array>
+#include <optional>
 #include <string>
+#include <tuple>
 
 /// ELU, SELU and CELU as functions of a tensor, and ELU + 1.
 ///
@@ -103,6 +106,24 @@ TORCH_ELU_API at::Tensor elu_plus_one(const at::Tensor& self);
 /// grad_output * f'(x), from result = f(x): grad_output * min(result, 1). Differentiable in both.
 TORCH_ELU_API at::Tensor elu_plus_one_backward(const at::Tensor& grad_output,
                                                const at::Tensor& result);
+
+/// ELU with an alpha that is a tensor, and learns:
+///
+///     f(x) = x                                          for x >  0
+///     f(x) = alpha * (exp(x / input_divisor) - 1)       for x <= 0
+///
+/// alpha, and input_divisor where it is given (it is 1 otherwise; CELU's is alpha), broadcast
+/// against self as in `at::where`; they have its dtype, or float32 beside a half. The quotient
+/// 1 / input_divisor is taken in double; where it is infinite the result is the limit. A tensor of
+/// one number gives the bits of that number. Saves its arguments for backward.
+TORCH_ELU_API at::Tensor parametric_elu(const at::Tensor& self, const at::Tensor& alpha,
+                                        const std::optional<at::Tensor>& input_divisor = {});
+
+/// The gradients of self, alpha and input_divisor, in their shapes: those that `output_mask` asks
+/// for, the others undefined. Differentiable.
+TORCH_ELU_API std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward(
+    const at::Tensor& grad_output, const at::Tensor& self, const at::Tensor& alpha,
+    const std::optional<at::Tensor>& input_divisor, std::array<bool, 3> output_mask);
 
 /// The version of this library.
 TORCH_ELU_API std::string version();

@@ -4,6 +4,7 @@
 #include <torch/nn/pimpl.h>
 #include <torch_elu/export.h>
 
+#include <cstdint>
 #include <iosfwd>
 
 /// ELU, SELU and CELU as modules with the options of their namesakes in torch::nn. What they
@@ -39,6 +40,26 @@ struct CELUOptions {
   TORCH_ARG(bool, inplace) = false;
   /// Save the output for backward instead of the input; needs alpha > 0. Default: false
   TORCH_ARG(bool, save_output) = false;
+};
+
+struct ParametricELUOptions {
+  ParametricELUOptions(int64_t num_parameters = 1)
+      : num_parameters_(num_parameters) {}  // NOLINT(google-explicit-constructor): as PReLUOptions
+  /// 1, or the number of channels, which are dimension 1 of the input. Default: 1
+  TORCH_ARG(int64_t, num_parameters);
+  /// What alpha is made with. Default: 1.0
+  TORCH_ARG(double, init) = 1.0;
+};
+using ParametricCELUOptions = ParametricELUOptions;
+
+struct PELUOptions {
+  PELUOptions(int64_t num_parameters = 1)
+      : num_parameters_(num_parameters) {}  // NOLINT(google-explicit-constructor)
+  /// As in `ParametricELUOptions`. Default: 1
+  TORCH_ARG(int64_t, num_parameters);
+  /// What the parameters are made with. Default: 1.0
+  TORCH_ARG(double, a) = 1.0;
+  TORCH_ARG(double, b) = 1.0;
 };
 
 /// max(0, x) + min(0, alpha * (exp(x) - 1)), elementwise. Use it as `torch_elu::ELU`.
@@ -77,6 +98,47 @@ class TORCH_ELU_API CELUImpl : public torch::nn::Cloneable<CELUImpl> {
   CELUOptions options;
 };
 TORCH_MODULE(CELU);
+
+/// ELU with an alpha that is a parameter, in the manner of torch::nn::PReLU. Use it as
+/// `torch_elu::ParametricELU`; keep weight decay away from `alpha`.
+class TORCH_ELU_API ParametricELUImpl : public torch::nn::Cloneable<ParametricELUImpl> {
+ public:
+  explicit ParametricELUImpl(const ParametricELUOptions& options_ = {});
+  at::Tensor forward(const at::Tensor& input);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  ParametricELUOptions options;
+  at::Tensor alpha;
+};
+TORCH_MODULE(ParametricELU);
+
+/// CELU with an alpha that is a parameter. Use it as `torch_elu::ParametricCELU`.
+class TORCH_ELU_API ParametricCELUImpl : public torch::nn::Cloneable<ParametricCELUImpl> {
+ public:
+  explicit ParametricCELUImpl(const ParametricCELUOptions& options_ = {});
+  at::Tensor forward(const at::Tensor& input);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  ParametricCELUOptions options;
+  at::Tensor alpha;
+};
+TORCH_MODULE(ParametricCELU);
+
+/// a / b * x for x > 0, a * (exp(x / b) - 1) elsewhere, of the parameters a and b (Trottier et al.,
+/// arXiv:1605.09332), both to be kept above 0. Use it as `torch_elu::PELU`.
+class TORCH_ELU_API PELUImpl : public torch::nn::Cloneable<PELUImpl> {
+ public:
+  explicit PELUImpl(const PELUOptions& options_ = {});
+  at::Tensor forward(const at::Tensor& input);
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  PELUOptions options;
+  at::Tensor a, b;
+};
+TORCH_MODULE(PELU);
 
 }  // namespace v1
 }  // namespace torch_elu

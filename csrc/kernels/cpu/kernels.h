@@ -12,6 +12,12 @@ namespace torch_elu::cpu {
 // same time.
 enum class Store { cached, streaming };
 
+// Sums over the elements of a run, in an order that their number alone decides.
+struct GradientSums {
+  double by_alpha;       // of grad_output times the derivative by alpha
+  double slope_times_x;  // of grad_input * self, where self <= 0
+};
+
 // Strides are in elements, and may be zero for an input. Any alignment will do, even less than that
 // of T. The output may be exactly an input (same address, same stride) but overlap none in another
 // way.
@@ -33,6 +39,19 @@ struct Kernels {
   // elu_plus_one and its backward, for which the coefficients are all 1.
   decltype(forward) plus_one;
   decltype(backward_from_result) plus_one_backward;
+
+  // For an alpha that is a tensor; memory is contiguous. With an alpha for each element all are
+  // such as is_like_others() in math/parametric.h takes, and the coefficients those of any of them.
+  void (*value_of_alphas)(T* out, const T* self, const opmath_t<T>* alpha, std::ptrdiff_t n,
+                          const Coefficients& of_any_alpha, Store);
+  // What each element adds to the sum of its column. `alpha`: null where all have one.
+  // `slope_times_x`: null where there is no divisor.
+  void (*gradients_of_columns)(T* grad_input, const T* grad_output, const T* self,
+                               const opmath_t<T>* alpha, std::ptrdiff_t n, const Coefficients&,
+                               Store, double* by_alpha, double* slope_times_x);
+  // With the sums of all elements.
+  GradientSums (*gradients_of_run)(T* grad_input, const T* grad_output, const T* self,
+                                   std::ptrdiff_t n, const Coefficients&, bool has_divisor, Store);
 };
 
 struct KernelTable {

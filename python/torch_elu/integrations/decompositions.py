@@ -21,7 +21,8 @@ def decompositions() -> dict[OpOverload, Callable[..., Any]]:
     ``elu``, in place and ``out=`` too, and ``elu_backward`` become ATen's of the same name. SELU
     and CELU become ``where`` and ``expm1``, as does PyTorch's own ``celu``: some runtimes read
     only alpha of ``aten.elu`` (XNNPACK and Core ML among them).
-    ``elu_plus_one`` becomes ``where`` and ``exp``. ``save`` goes.
+    ``elu_plus_one`` becomes ``where`` and ``exp``, an alpha that is a tensor ``where`` and
+    ``expm1``. ``save`` goes.
 
     A table says all that is decomposed: merge this one with PyTorch's for the rest, as below.
 
@@ -41,6 +42,8 @@ def decompositions() -> dict[OpOverload, Callable[..., Any]]:
         _ours.elu_backward.default: _aten.elu_backward.default,
         _ours.elu_plus_one.default: _elu_plus_one,
         _ours.elu_plus_one_backward.default: _elu_plus_one_backward,
+        _ours.parametric_elu.default: _parametric_elu,
+        _ours.parametric_elu_backward.default: _parametric_elu_backward,
     }
 
 
@@ -67,3 +70,38 @@ def _elu_plus_one(self: Tensor) -> Tensor:
 
 def _elu_plus_one_backward(grad_output: Tensor, result: Tensor) -> Tensor:
     return grad_output * torch.where(result > 1, 1.0, result)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _parametric_elu(self: Tensor, alpha: Tensor, input_divisor: Tensor | None = None) -> Tensor:
+    x = _wide(self)
+    z = x.clamp(max=0)  # where exp(x) is infinite its gradient would be NaN
+    z = z if input_divisor is None else z / _wide(input_divisor)
+    return torch.where(x > 0, x, _wide(alpha) * torch.expm1(z)).to(self.dtype)
+
+
+def _parametric_elu_backward(
+    grad_output: Tensor,
+    self: Tensor,
+    alpha: Tensor,
+    input_divisor: Tensor | None,
+    output_mask: list[bool],
+) -> tuple[Tensor | None, ...]:
+    grad, x = _wide(grad_output), _wide(self)
+    inverse = 1.0 if input_divisor is None else 1 / _wide(input_divisor)
+    z = torch.where(x > 0, 0.0, x * inverse)
+    slope = _wide(alpha) * torch.exp(z) * inverse
+    gradients = (
+        (self, torch.where(x > 0, grad, grad * slope)),
+        (alpha, grad * torch.expm1(z)),  # which is 0 where x > 0
+        (input_divisor, -grad * slope * z),
+    )
+    return tuple(
+        gradient.sum_to_size(operand.shape).to(operand.dtype)
+        if is_asked_for and operand is not None
+        else None
+        for is_asked_for, (operand, gradient) in zip(output_mask, gradients, strict=True)
+    )

@@ -31,17 +31,18 @@ def onnx_translations(*, accurate: bool = False) -> dict[Any, Callable[..., Any]
             in float64, and take longer.
 
     Returns:
-        The functions that write ``torch.ops.torch_elu.elu`` and ``elu_plus_one`` in operators of
-        ONNX, by operator.
+        The functions that write ``torch.ops.torch_elu.elu``, ``elu_plus_one`` and
+        ``parametric_elu`` in operators of ONNX, by operator.
 
     >>> import torch, torch_elu
-    >>> [str(operator) for operator in torch_elu.onnx_translations()]
-    ['torch_elu.elu.default', 'torch_elu.elu_plus_one.default']
+    >>> sorted(operator.name() for operator in torch_elu.onnx_translations())
+    ['torch_elu::elu', 'torch_elu::elu_plus_one', 'torch_elu::parametric_elu']
     """
     operators = torch.ops.torch_elu
     return {
         operators.elu.default: _elu(accurate=accurate),
         operators.elu_plus_one.default: _elu_plus_one,
+        operators.parametric_elu.default: _parametric_elu,
     }
 
 
@@ -67,6 +68,27 @@ def _write_plus_one(op: Callable[..., Any], self: Any, dtype: int) -> Any:
     def formula(x: Any) -> Any:
         zero, one = _number(op, 0.0, dtype), _number(op, 1.0, dtype)
         return op("Where", op("Greater", x, zero), op("Add", x, one), op("Exp", x))
+
+    return _in(op, formula, self, dtype, _FLOAT, _DOUBLE)
+
+
+def _write_parametric(
+    op: Callable[..., Any], self: Any, dtype: int, alpha: Any, divisor: Any
+) -> Any:
+    """The nodes for one call of parametric_elu: exp(z) - 1 is 2 t / (1 - t) with t = tanh(z / 2),
+    where nothing cancels for z <= 0.
+    """
+
+    def cast(tensor: Any) -> Any:
+        return tensor if dtype in (_FLOAT, _DOUBLE) else op("Cast", tensor, to_i=_FLOAT)
+
+    def formula(x: Any) -> Any:
+        of = dtype if dtype == _DOUBLE else _FLOAT
+        zero, one, half, two = (_number(op, value, of) for value in (0.0, 1.0, 0.5, 2.0))
+        z = x if divisor is None else op("Div", x, cast(divisor))
+        t = op("Tanh", op("Mul", z, half))
+        expm1 = op("Div", op("Mul", two, t), op("Sub", one, t))
+        return op("Where", op("Greater", x, zero), x, op("Mul", cast(alpha), expm1))
 
     return _in(op, formula, self, dtype, _FLOAT, _DOUBLE)
 
@@ -193,6 +215,10 @@ def _elu_plus_one(self):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return _write_plus_one(_op_of_onnxscript, self, int(self.dtype))
 
 
+def _parametric_elu(self, alpha, input_divisor=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return _write_parametric(_op_of_onnxscript, self, int(self.dtype), alpha, input_divisor)
+
+
 def _op_of_onnxscript(name: str, *inputs: Any, **fields: Any) -> Any:
     from onnxscript import ir, opset18
 
@@ -228,5 +254,15 @@ def register_for_torchscript() -> None:
         dtype = int(onnx.JitScalarType.from_value(self).onnx_type())
         return _write_plus_one(graph.op, self, dtype)
 
-    onnx.register_custom_op_symbolic("torch_elu::elu", symbolic, opset_version=9)
-    onnx.register_custom_op_symbolic("torch_elu::elu_plus_one", symbolic_plus_one, opset_version=9)
+    @onnx.symbolic_helper.parse_args("v", "v", "v")  # type: ignore[untyped-decorator]
+    def symbolic_parametric(graph: Any, self: Any, alpha: Any, divisor: Any) -> Any:
+        dtype = int(onnx.JitScalarType.from_value(self).onnx_type())
+        is_none = divisor is None or onnx.symbolic_helper._is_none(divisor)
+        return _write_parametric(graph.op, self, dtype, alpha, None if is_none else divisor)
+
+    for name, function in {
+        "elu": symbolic,
+        "elu_plus_one": symbolic_plus_one,
+        "parametric_elu": symbolic_parametric,
+    }.items():
+        onnx.register_custom_op_symbolic(f"torch_elu::{name}", function, opset_version=9)

@@ -67,6 +67,15 @@ TORCH_ELU_INLINE Pair<V> low_bits_to_exponent(Pair<V> x,
                                               bits_t<typename Pair<V>::number_t> offset) {
   return {low_bits_to_exponent(x.first, offset), low_bits_to_exponent(x.second, offset)};
 }
+template <typename V>
+TORCH_ELU_INLINE Pair<V> operator-(Pair<V> a) {
+  return {-a.first, -a.second};
+}
+template <typename V>
+TORCH_ELU_INLINE Pair<V> low_bits_to_exponent(Pair<V> x, Pair<V> number) {
+  return {low_bits_to_exponent(x.first, number.first),
+          low_bits_to_exponent(x.second, number.second)};
+}
 
 }  // namespace TORCH_ELU_SIMD
 }  // namespace torch_elu::cpu

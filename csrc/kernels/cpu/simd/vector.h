@@ -70,6 +70,17 @@ TORCH_ELU_INLINE Vector<T, bytes> low_bits_to_exponent(Vector<T, bytes> x, bits_
   return Vector<T, bytes>((x.bits() << Constants<T>::mantissa_bits) + offset);
 }
 
+// For numbers of which every lane has its own.
+template <typename T, int bytes>
+TORCH_ELU_INLINE Vector<T, bytes> operator-(Vector<T, bytes> a) {
+  return -a.v;
+}
+template <typename T, int bytes>
+TORCH_ELU_INLINE Vector<T, bytes> low_bits_to_exponent(Vector<T, bytes> x,
+                                                       Vector<T, bytes> number) {
+  return Vector<T, bytes>((x.bits() << Constants<T>::mantissa_bits) + number.bits());
+}
+
 // In the upper half of each float; see scalar.h.
 template <int bytes>
 TORCH_ELU_INLINE auto round_to_bfloat16(Vector<float, bytes> x) {

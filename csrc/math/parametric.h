@@ -1,0 +1,128 @@
+// alpha as one of the inputs: an own one for every element of a vector, and what is learnt of it.
+//
+//   value(x)         = x where x > 0, alpha * (exp(x / divisor) - 1) elsewhere
+//   by alpha         = 0 where x > 0, exp(x / divisor) - 1
+//   by the divisor   = 0 where x > 0, -slope(x) * x / divisor
+#pragma once
+
+#include "math/formula.h"
+#include "math/general.h"
+
+namespace torch_elu {
+inline namespace TORCH_ELU_SIMD {
+
+// Those of a scale and an input_scale of 1. An alpha in the precision of the computation has no
+// rest, so the others are the same for every alpha that formula.h takes, but for 1.
+template <typename T, typename V>
+struct CoefficientsOfAlphas : Coefficients<T> {
+  V scaled_alpha, scaled_alpha_bits, slope_bits, guarded_slope_bits, guarded_curvature_bits;
+
+  TORCH_ELU_INLINE CoefficientsOfAlphas(const Coefficients<T>& of_any_alpha, V alpha)
+      : Coefficients<T>(of_any_alpha),
+        scaled_alpha(alpha),
+        scaled_alpha_bits(alpha),
+        slope_bits(alpha),
+        guarded_slope_bits(alpha * V(Constants<T>::underflow_guard)),
+        guarded_curvature_bits(guarded_slope_bits) {}
+};
+
+// The number, times 2^n.
+TORCH_ELU_INLINE float low_bits_to_exponent(float x, float number) {
+  return low_bits_to_exponent(x, bit_cast<std::uint32_t>(number));
+}
+TORCH_ELU_INLINE double low_bits_to_exponent(double x, double number) {
+  return low_bits_to_exponent(x, bit_cast<std::uint64_t>(number));
+}
+
+// exp(input_scale * x) - 1 for x <= 0. The compiler finds most of it in slope(), too.
+template <typename V, typename C>
+TORCH_ELU_INLINE V expm1(V x, const C& coefficients) {
+  using T = typename C::element_t;
+  using Constants = torch_elu::Constants<T>;
+  constexpr auto guard_bits = bit_cast<bits_t<number_t<V>>>(Constants::underflow_guard);
+  const auto from = [](V shifted_n, V expm1_of_r) {
+    const V power = low_bits_to_exponent(shifted_n, guard_bits) * V(1 / Constants::underflow_guard);
+    return fma(power, expm1_of_r, power - V(1));
+  };
+  if constexpr (Constants::carries_rests) {
+    const auto [shifted_n, shifted] = exponential(x, coefficients);
+    return from(shifted_n, shifted - V(coefficients.slope_rest));
+  } else {
+    const V clamped = at_least(x, V(coefficients.slope_saturation));
+    const auto reduced =
+        reduce<Constants::takes_step_low>(clamped, coefficients.slope_step, coefficients);
+    return from(reduced.shifted_n,
+                fma(reduced.q, reduced.r, V(1)) * (reduced.r * V(coefficients.input_scale)));
+  }
+}
+
+template <typename V>
+struct Gradients {
+  V self, alpha;
+  V slope_times_x;  // of the divisor but for -1 / divisor
+};
+
+template <typename V>
+TORCH_ELU_INLINE Gradients<V> gradients(V grad_output, V x, V slope, V expm1) {
+  constexpr auto least = std::numeric_limits<number_t<V>>::lowest();  // 0 times infinity is NaN
+  const V self = grad_output * slope;
+  return {self, select(x > V(0), V(0), grad_output * expm1),
+          select(x > V(0), V(0), self * at_least(x, V(least)))};
+}
+
+template <typename T>
+struct ValueOfAlphas {
+  Coefficients<T> of_any_alpha;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x, V alpha) const {
+    return value(x, CoefficientsOfAlphas<T, V>(of_any_alpha, alpha));
+  }
+};
+
+template <typename T>
+struct GradientsOfAlphas {
+  Coefficients<T> of_any_alpha;
+  template <typename V>
+  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x, V alpha) const {
+    const CoefficientsOfAlphas<T, V> coefficients(of_any_alpha, alpha);
+    return gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients));
+  }
+};
+
+template <typename T>
+struct GradientsOfOne {
+  Coefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
+    return gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients));
+  }
+};
+
+template <typename T>
+struct UnitGradients {
+  RoundedCoefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
+    return gradients(grad_output, x, unit_slope(x, coefficients), unit_value(x, coefficients));
+  }
+};
+
+template <typename T>
+struct GeneralGradients {
+  // by_alpha: with an alpha of 1, where the value is what is learnt of alpha.
+  RoundedCoefficients<T> coefficients, by_alpha;
+
+  TORCH_ELU_INLINE explicit GeneralGradients(const RoundedCoefficients<T>& coefficients)
+      : coefficients(coefficients), by_alpha(coefficients) {
+    by_alpha.general.scaled_alpha = {1, 0};
+    by_alpha.general.slope = coefficients.general.input_scale;
+  }
+
+  TORCH_ELU_INLINE Gradients<opmath_t<T>> operator()(opmath_t<T> grad_output,
+                                                     opmath_t<T> x) const {
+    return gradients(grad_output, x, general::slope(x, coefficients), general::value(x, by_alpha));
+  }
+};
+
+}  // namespace TORCH_ELU_SIMD
+}  // namespace torch_elu
