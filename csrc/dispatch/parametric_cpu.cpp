@@ -42,9 +42,9 @@ void for_each_task(int64_t count, int64_t elements, const F& f) {
     }
     return;
   }
-  const auto tasks = at::empty({count}, at::kByte);  // never read
+  at::Tensor tasks = at::empty({count}, at::kByte);  // never read or written
   const auto* const first = static_cast<const char*>(tasks.const_data_ptr());
-  auto iter = at::TensorIteratorConfig().add_output(tasks).build();
+  auto iter = at::TensorIterator::nullary_op(tasks);
   iter.for_each(
       [&](char** data, const int64_t* /*strides*/, int64_t n) {
         for (int64_t i = 0; i < n; ++i) {

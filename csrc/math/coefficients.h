@@ -137,7 +137,7 @@ struct GeneralCoefficients {
   Unbounded<number_t> slope;  // alpha * scale * input_scale
 };
 
-// Made on the host, in double, each rounded once; plain data that CUDA kernels take by value.
+// Made in double, each rounded once; plain data that CUDA kernels take by value.
 template <typename T>
 struct RoundedCoefficients {
   using element_t = T;
@@ -166,7 +166,7 @@ struct RoundedCoefficients {
   bool takes_general_path;  // outside the range of formula.h
   GeneralCoefficients<number_t> general;
 
-  RoundedCoefficients(double alpha, double scale, double input_scale) {
+  TORCH_ELU_ON_DEVICE RoundedCoefficients(double alpha, double scale, double input_scale) {
     using Constants = torch_elu::Constants<T>;
     const auto rounded = [](double x) { return static_cast<number_t>(x); };
     const auto bits = [](number_t x) { return std::bit_cast<bits_t<number_t>>(x); };
@@ -216,13 +216,13 @@ struct RoundedCoefficients {
   }
 
  private:
-  static double first_bits(double x, int count) {
+  TORCH_ELU_ON_DEVICE static double first_bits(double x, int count) {
     int exponent = 0;
     const double mantissa = std::frexp(x, &exponent);
     return std::ldexp(std::nearbyint(std::ldexp(mantissa, count)), exponent - count);
   }
 
-  static Unbounded<number_t> product(std::initializer_list<double> factors) {
+  TORCH_ELU_ON_DEVICE static Unbounded<number_t> product(std::initializer_list<double> factors) {
     double mantissa = 1;
     int exponent = 0;
     for (const double factor : factors) {
@@ -250,7 +250,7 @@ struct Coefficients : RoundedCoefficients<T> {
   number_t value_polynomial[Constants<T>::terms]{};  // times 1 + slope_rest
   number_t slope_polynomial[Constants<T>::terms]{};  // times input_scale
 
-  Coefficients(double alpha, double scale, double input_scale)
+  TORCH_ELU_ON_DEVICE Coefficients(double alpha, double scale, double input_scale)
       : RoundedCoefficients<T>(alpha, scale, input_scale) {
     using Constants = torch_elu::Constants<T>;
     if constexpr (Constants::carries_rests) {

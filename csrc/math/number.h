@@ -18,7 +18,9 @@ static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<doubl
 
 #if defined(__CUDACC__)
 #define TORCH_ELU_INLINE __host__ __device__ __forceinline__
+#define TORCH_ELU_ON_DEVICE __host__ __device__
 #else
+#define TORCH_ELU_ON_DEVICE
 #define TORCH_ELU_INLINE inline __attribute__((always_inline))
 #endif
 

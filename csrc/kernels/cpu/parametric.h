@@ -151,11 +151,11 @@ __attribute__((noinline)) void gradients_contiguous(const Function function, Ter
                                                     std::ptrdiff_t n, const T* grad_output,
                                                     const T* self, const Alpha*... alpha) {
   std::ptrdiff_t done = 0;
-  if constexpr (Lanes::in_step > 1) {
-    using Several = InStep<Lanes, Lanes::in_step>;
+  if constexpr (Lanes::in_step > 1) {  // of more, the terms take the registers
+    using Several = InStep<Lanes, 2>;
     TORCH_ELU_INDEPENDENT
     for (; done + Several::count <= n; done += Several::count) {
-      do_gradients<Several, InStep<Numbers<T, Lanes>, Lanes::in_step>, streaming, has_divisor>(
+      do_gradients<Several, InStep<Numbers<T, Lanes>, 2>, streaming, has_divisor>(
           function, to + done, grad_output + done, self + done, (alpha + done)...);
     }
   }
