@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable
 
 try:
     import torch
@@ -19,7 +18,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make build`")
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, type[nn.Module]] = {
     "ELU": torch_elu.ELU,
     "ParametricELU": torch_elu.ParametricELU,
     "ParametricCELU": torch_elu.ParametricCELU,
@@ -27,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def with_activation(network: nn.Sequential, make: Callable[[], nn.Module]) -> nn.Sequential:
+def with_activation(network: nn.Sequential, make: type[nn.Module]) -> nn.Sequential:
     """The same weights, with another activation behind each hidden layer."""
     return nn.Sequential(
         *(make() if isinstance(layer, torch_elu.ELU) else layer for layer in network)
@@ -39,7 +38,7 @@ def learnt(network: nn.Sequential) -> list[str]:
     return [
         "/".join(f"{parameter.item():.2f}" for parameter in layer.parameters())
         for layer in network
-        if isinstance(layer, tuple(ACTIVATIONS[name] for name in list(ACTIVATIONS)[1:]))
+        if isinstance(layer, tuple(ACTIVATIONS.values()))
     ]
 
 

@@ -68,7 +68,8 @@ at::Tensor elu_plus_one_meta(const at::Tensor& self) {
 }
 
 at::Tensor empty_grad_input(const at::Tensor& grad_output, const at::Tensor& saved) {
-  if (same_sizes(grad_output.sym_sizes(), saved.sym_sizes())) {  // infer_size of PyTorch 2.11 would compare them
+  if (same_sizes(grad_output.sym_sizes(),
+                 saved.sym_sizes())) {  // infer_size of PyTorch 2.11 would compare them
     return empty_output(saved);
   }
   return empty_output(

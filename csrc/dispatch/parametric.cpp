@@ -16,13 +16,14 @@ at::ScalarType dtype_of_computation(const at::Tensor& self) {
   return self.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-void check_parameter(const at::Tensor& self, const at::Tensor& parameter, const char* parameter_name,
-                     const char* name) {
+void check_parameter(const at::Tensor& self, const at::Tensor& parameter,
+                     const char* parameter_name, const char* name) {
   const auto dtype = parameter.scalar_type();
-  TORCH_CHECK(dtype == self.scalar_type() || dtype == dtype_of_computation(self), "torch_elu::",
-              name, " expected ", parameter_name, " to have the dtype of self, ",
-              self.scalar_type(), self.scalar_type() == dtype_of_computation(self) ? "" : ", or Float",
-              ", but got ", dtype, ". Convert it with .to().");
+  TORCH_CHECK(dtype == self.scalar_type() || dtype == dtype_of_computation(self),
+              "torch_elu::", name, " expected ", parameter_name, " to have the dtype of self, ",
+              self.scalar_type(),
+              self.scalar_type() == dtype_of_computation(self) ? "" : ", or Float", ", but got ",
+              dtype, ". Convert it with .to().");
   check_one_device(self, "self", parameter, parameter_name, name);
 }
 
@@ -46,8 +47,8 @@ c10::SymDimVector parametric_shape(const at::Tensor& self, const at::Tensor& alp
     for (size_t back = 1; back <= std::min(sizes.size(), shape.size()); ++back) {
       const auto& size = sizes[sizes.size() - back];
       const auto& other = shape[shape.size() - back];
-      TORCH_CHECK(TORCH_GUARD_OR_TRUE(size.sym_eq(other)) ||
-                      TORCH_GUARD_OR_FALSE(size.sym_eq(1)) || TORCH_GUARD_OR_FALSE(other.sym_eq(1)),
+      TORCH_CHECK(TORCH_GUARD_OR_TRUE(size.sym_eq(other)) || TORCH_GUARD_OR_FALSE(size.sym_eq(1)) ||
+                      TORCH_GUARD_OR_FALSE(other.sym_eq(1)),
                   "torch_elu::", name, " expected shapes that broadcast, but got self of shape ",
                   self.sym_sizes(), " and ", parameter_name, " of shape ", sizes,
                   ". One alpha a channel of an image takes the shape (channels, 1, 1).");
@@ -116,7 +117,11 @@ at::Tensor ParametricLayout::of_channels(const at::Tensor& parameter) const {
   for (size_t i = 0; i < order_.size(); ++i) {
     shape[order_[i]] = channel_shape_[i];
   }
-  return parameter.expand(shape).permute(order_).to(dtype_of_computation(self)).reshape(-1).contiguous();
+  return parameter.expand(shape)
+      .permute(order_)
+      .to(dtype_of_computation(self))
+      .reshape(-1)
+      .contiguous();
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> ParametricLayout::gradients(
@@ -132,7 +137,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> ParametricLayout::gradients(
   };
   at::Tensor of_self;
   if (mask[0]) {
-    of_self = result.sizes() == self.sizes() ? result : at::sum_to(result, self.sizes()).contiguous();
+    of_self =
+        result.sizes() == self.sizes() ? result : at::sum_to(result, self.sizes()).contiguous();
   }
   return {of_self, mask[1] ? of_parameter(alpha, of_alpha) : at::Tensor(),
           mask[2] && divisor.defined() ? of_parameter(divisor, of_divisor) : at::Tensor()};

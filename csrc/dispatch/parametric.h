@@ -43,7 +43,7 @@ class ParametricLayout {
  private:
   at::Tensor of_channels(const at::Tensor& parameter) const;
 
-  c10::SmallVector<int64_t, 6> order_;         // of dimensions, outermost in memory first
+  c10::SmallVector<int64_t, 6> order_;          // of dimensions, outermost in memory first
   c10::SmallVector<int64_t, 6> channel_shape_;  // in that order, 1 where nothing varies
 };
 

@@ -59,22 +59,21 @@ struct ParametricEluBackwardDerivative {
       at::Tensor sum;
       for (size_t i = 0; i < 3; ++i) {
         if (grads[i].defined()) {
-          sum = add_defined(
-              sum, mul_defined(ParametricDerivatives::wide(grads[i]), derivative(i)));
+          sum = add_defined(sum, mul_defined(ParametricDerivatives::wide(grads[i]), derivative(i)));
         }
       }
       return sum;
     };
     variable_list result(inputs);
     if (needed[0]) {
-      result[0] = as_gradient_of(
-          grad_output, weighted([&](size_t i) { return derivatives.first(i); }));
+      result[0] =
+          as_gradient_of(grad_output, weighted([&](size_t i) { return derivatives.first(i); }));
     }
     for (size_t by = 0; by < 3; ++by) {
       if (needed[by + 1] && saved[by + 1].defined()) {
         const auto sum = weighted([&](size_t i) { return derivatives.second(i, by); });
-        result[by + 1] = as_gradient_of(
-            saved[by + 1], mul_defined(ParametricDerivatives::wide(grad_output), sum));
+        result[by + 1] = as_gradient_of(saved[by + 1],
+                                        mul_defined(ParametricDerivatives::wide(grad_output), sum));
       }
     }
     return result;

@@ -194,8 +194,8 @@ class Columns {
       const int64_t row = index / tiles_across * tile_rows_;
       const int64_t rows = std::min(tile_rows_, rows_ - row);
       auto sums = start(first, last, index / tiles_across);
-      if (divisor_ == nullptr &&
-          std::any_of(alpha_ + first, alpha_ + last, [](number_t a) { return is_like_others(a); })) {
+      if (divisor_ == nullptr && std::any_of(alpha_ + first, alpha_ + last,
+                                             [](number_t a) { return is_like_others(a); })) {
         along(Tile{first, last, row, rows, alpha_ + first, of_any_alpha}, sums);
       }
       for (int64_t column = first, end = first; column < last; column = end) {
@@ -272,9 +272,10 @@ template <typename T>
 void run_forward(const Parametric<T>& call, T* out, const T* self) {
   const auto& kernels = call.kernels;
   if (call.is_of_runs()) {
-    Runs<T>(call).for_each([&](int64_t /*index*/, int64_t start, int64_t n, const auto& coefficients) {
-      kernels.forward(out + start, 1, self + start, 1, n, coefficients, call.store);
-    });
+    Runs<T>(call).for_each(
+        [&](int64_t /*index*/, int64_t start, int64_t n, const auto& coefficients) {
+          kernels.forward(out + start, 1, self + start, 1, n, coefficients, call.store);
+        });
     return;
   }
   const Columns<T> columns(call);
@@ -294,8 +295,7 @@ void run_forward(const Parametric<T>& call, T* out, const T* self) {
       [&](const Tile& tile, NoSums& /*sums*/) {
         const int64_t start = tile.row * columns.width() + tile.first;
         kernels.forward(out + start, columns.width(), self + start, columns.width(),
-                        columns.rows_of_column(tile), tile.coefficients,
-                        cpu::Store::cached);
+                        columns.rows_of_column(tile), tile.coefficients, cpu::Store::cached);
       });
 }
 
@@ -319,7 +319,8 @@ template <typename T>
 void run_backward_of_runs(const Parametric<T>& call, T* grad_input, const T* grad_output,
                           const T* self, const ChannelGradients<T>& to) {
   const Runs<T> runs(call);
-  std::vector<double> by_alpha(runs.count()), slope_times_x(call.divisor != nullptr ? runs.count() : 0);
+  std::vector<double> by_alpha(runs.count()),
+      slope_times_x(call.divisor != nullptr ? runs.count() : 0);
   runs.for_each([&](int64_t index, int64_t start, int64_t n, const auto& coefficients) {
     const auto sums =
         call.kernels.gradients_of_run(grad_input + start, grad_output + start, self + start, n,
@@ -377,11 +378,10 @@ void run_backward_of_columns(const Parametric<T>& call, T* grad_input, const T* 
       [&](const Tile& tile, Sums& sums) {
         const int64_t at = tile.first - sums.first;
         columns.for_each_row(tile, [&](int64_t start, int64_t n) {
-          call.kernels.gradients_of_columns(grad_input + start, grad_output + start, self + start,
-                                            tile.alpha, n, tile.coefficients, call.store,
-                                            &sums.by_alpha[at],
-                                            call.divisor != nullptr ? &sums.slope_times_x[at]
-                                                                    : nullptr);
+          call.kernels.gradients_of_columns(
+              grad_input + start, grad_output + start, self + start, tile.alpha, n,
+              tile.coefficients, call.store, &sums.by_alpha[at],
+              call.divisor != nullptr ? &sums.slope_times_x[at] : nullptr);
         });
       },
       [&](const Tile& tile, Sums& sums) {
@@ -437,8 +437,7 @@ at::Tensor parametric_elu_cpu(const at::Tensor& self, const at::Tensor& alpha,
   const ParametricLayout layout(self, alpha, divisor, name);
   with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
     if (layout.result.numel() > 0) {
-      run_forward(Parametric<T>(kernels, layout),
-                  static_cast<T*>(layout.result.mutable_data_ptr()),
+      run_forward(Parametric<T>(kernels, layout), static_cast<T*>(layout.result.mutable_data_ptr()),
                   static_cast<const T*>(layout.self.const_data_ptr()));
     }
   });
@@ -469,8 +468,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_cpu(
     auto* const grad_input = static_cast<T*>(layout.result.mutable_data_ptr());
     const auto* const grad_data = static_cast<const T*>(grad.const_data_ptr());
     const auto* const x = static_cast<const T*>(layout.self.const_data_ptr());
-    (call.is_of_runs() ? run_backward_of_runs<T> : run_backward_of_columns<T>)(
-        call, grad_input, grad_data, x, to);
+    (call.is_of_runs() ? run_backward_of_runs<T> : run_backward_of_columns<T>)(call, grad_input,
+                                                                               grad_data, x, to);
   });
   return layout.gradients(self, alpha, divisor, of_alpha, of_divisor, output_mask);
 }

@@ -51,9 +51,9 @@ at::Tensor parametric_elu_cuda(const at::Tensor& self, const at::Tensor& alpha,
   const ParametricLayout layout(self, alpha, divisor, name);
   with_type_of(self, name, [&]<typename T>() {
     if (layout.result.numel() > 0) {
-      C10_CUDA_CHECK(parametric<T>(layout).value(static_cast<T*>(layout.result.mutable_data_ptr()),
-                                                 static_cast<const T*>(layout.self.const_data_ptr()),
-                                                 c10::cuda::getCurrentCUDAStream()));
+      C10_CUDA_CHECK(parametric<T>(layout).value(
+          static_cast<T*>(layout.result.mutable_data_ptr()),
+          static_cast<const T*>(layout.self.const_data_ptr()), c10::cuda::getCurrentCUDAStream()));
     }
   });
   return layout.result;

@@ -86,9 +86,8 @@ inline at::Tensor mul_defined(const at::Tensor& a, const at::Tensor& b) {
 
 /// What was computed in the shape of the result, as a gradient of `tensor`, which was broadcast.
 inline at::Tensor as_gradient_of(const at::Tensor& tensor, const at::Tensor& gradient) {
-  return gradient.defined()
-             ? at::sum_to(gradient, tensor.sym_sizes()).to(tensor.scalar_type())
-             : at::Tensor();
+  return gradient.defined() ? at::sum_to(gradient, tensor.sym_sizes()).to(tensor.scalar_type())
+                            : at::Tensor();
 }
 
 }  // namespace torch_elu

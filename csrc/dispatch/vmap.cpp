@@ -106,9 +106,7 @@ struct ParametricBatch {
     }
   }
 
-  at::Tensor value(const at::Tensor& tensor) const {
-    return with_batch_first(tensor, level, dim);
-  }
+  at::Tensor value(const at::Tensor& tensor) const { return with_batch_first(tensor, level, dim); }
   // So that its gradient has the batch, too.
   at::Tensor expanded(const at::Tensor& tensor) const {
     const auto own = value(tensor);
@@ -149,9 +147,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_batched(
   if (input_divisor) {
     divisor = batch.expanded(*input_divisor);
   }
-  const auto [of_self, of_alpha, of_divisor] =
-      torch_elu::parametric_elu_backward(batch.value(grad_output), batch.expanded(self),
-                                         batch.expanded(alpha), divisor, output_mask);
+  const auto [of_self, of_alpha, of_divisor] = torch_elu::parametric_elu_backward(
+      batch.value(grad_output), batch.expanded(self), batch.expanded(alpha), divisor, output_mask);
   return {batch.gradient(of_self, self), batch.gradient(of_alpha, alpha),
           input_divisor ? batch.gradient(of_divisor, *input_divisor) : at::Tensor()};
 }

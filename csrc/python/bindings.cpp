@@ -27,14 +27,7 @@ const at::Tensor& to_tensor(PyObject* object, const char* function) {
   return THPVariable_Unpack(object);
 }
 
-// A tensor without dimensions that requires no grad is a number, too, as for PyTorch's parser.
 double to_double(PyObject* object, const char* function) {
-  if (THPVariable_Check(object)) {
-    const at::Tensor& tensor = THPVariable_Unpack(object);
-    TORCH_CHECK_TYPE(tensor.dim() == 0 && !tensor.requires_grad(), function,
-                     "(): argument 'alpha' must be Number, not ", Py_TYPE(object)->tp_name,
-                     " with dimensions or that requires grad");
-  }
   const double value = PyFloat_AsDouble(object);
   if (value == -1.0 && PyErr_Occurred() != nullptr) {
     if (!PyErr_ExceptionMatches(PyExc_TypeError)) {

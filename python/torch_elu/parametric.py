@@ -76,7 +76,9 @@ class ParametricELU(_OfChannels):
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
-        return torch.ops.torch_elu.parametric_elu(input, _along_channels(self.alpha, input))
+        alpha = _along_channels(self.alpha, input)
+        result: Tensor = torch.ops.torch_elu.parametric_elu(input, alpha)
+        return result
 
 
 class ParametricCELU(_OfChannels):
@@ -102,7 +104,8 @@ class ParametricCELU(_OfChannels):
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
         alpha = _along_channels(self.alpha, input)
-        return torch.ops.torch_elu.parametric_elu(input, alpha, alpha)
+        result: Tensor = torch.ops.torch_elu.parametric_elu(input, alpha, alpha)
+        return result
 
 
 class PELU(_OfChannels):
@@ -145,4 +148,5 @@ class PELU(_OfChannels):
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
         a, b = _along_channels(self.a, input), _along_channels(self.b, input)
-        return a / b * torch.ops.torch_elu.parametric_elu(input, b, b)
+        celu: Tensor = torch.ops.torch_elu.parametric_elu(input, b, b)
+        return a / b * celu

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from . import _C
-from .parametric import PELU, ParametricCELU, ParametricELU, _OfChannels
 from .conversion import _COUNTERPARTS, Change, _outside_scripts, _plan_script
+from .parametric import PELU, ParametricCELU, ParametricELU, _OfChannels
 
 _log = logging.getLogger("torch_elu")
 
@@ -32,7 +32,8 @@ def revert(model: Model) -> Model:
     In TorchScript models (scripted, traced, frozen, loaded) PyTorch's operators take the place of
     this package's. Saved, such a model runs wherever PyTorch does.
     Modules with a learnt alpha become a :class:`torch.fx.GraphModule` of ``torch.where``, with the
-    same parameters. :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is small.
+    same parameters. :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is
+    small.
 
     Calls of this package's functions in some ``forward`` are out of reach. For a program of
     :mod:`torch.export` there is :func:`decompositions`.
@@ -96,7 +97,7 @@ def _must_be_left(module: nn.Module) -> bool:
 def _plan(module: nn.Module) -> Change | None:
     if isinstance(module, torch.jit.ScriptModule):
         return _plan_script(module, "revert", _C.revert_script)
-    if type(module) in _PARAMETRIC and "forward" not in vars(module):
+    if isinstance(module, _OfChannels) and not _must_be_left(module):
         return _plan_parametric(module)
     original = _ORIGINALS.get(type(module))
     if original is None or _must_be_left(module):
@@ -113,6 +114,10 @@ def _plan(module: nn.Module) -> Change | None:
 
 class _InPyTorch(nn.Module):
     """What a module with a learnt alpha computes, in operators of PyTorch."""
+
+    alpha: Tensor
+    a: Tensor
+    b: Tensor
 
     def __init__(self, module: _OfChannels) -> None:
         super().__init__()
@@ -147,7 +152,7 @@ def _plan_parametric(module: _OfChannels) -> Change:
                 if name not in vars(module) or name == "forward"
             }
         )
-        module.__class__ = type(graph_module)
+        module.__class__ = type(graph_module)  # type: ignore[assignment]
         return 1
 
     return change

@@ -189,9 +189,9 @@ __attribute__((noinline)) void value_contiguous(const Function function, T* out,
     using Several = InStep<Lanes, Lanes::in_step>;
     TORCH_ELU_INDEPENDENT
     for (; done + Several::count <= n; done += Several::count) {
-      write<Several, streaming>(
-          out + done, function(Several::load(self + done),
-                               InStep<Numbers, Lanes::in_step>::load(alpha + done)));
+      write<Several, streaming>(out + done,
+                                function(Several::load(self + done),
+                                         InStep<Numbers, Lanes::in_step>::load(alpha + done)));
     }
   }
   TORCH_ELU_INDEPENDENT
@@ -231,8 +231,8 @@ TORCH_ELU_INLINE void for_each_segment(const T* out, std::ptrdiff_t n, Store sto
 // In blocks whose terms stay in the first cache: take(start, n, by_alpha, slope_times_x).
 template <typename Lanes, typename Function, typename T, typename Take, typename... Alpha>
 TORCH_ELU_INLINE void for_each_block(const Function& function, T* grad_input, const T* grad_output,
-                                     const T* self, std::ptrdiff_t n, bool has_divisor,
-                                     Store store, const Take& take, const Alpha*... alpha) {
+                                     const T* self, std::ptrdiff_t n, bool has_divisor, Store store,
+                                     const Take& take, const Alpha*... alpha) {
   opmath_t<T> by_alpha[block], slope_times_x[block];
   for_each_segment<Lanes>(
       grad_input, n, store, block, [&](std::ptrdiff_t start, std::ptrdiff_t count, bool streams) {

@@ -1,11 +1,10 @@
 // A block does a piece of a run of one channel, or some rows of as many columns as it has threads,
 // each of a channel. Sums go from threads to blocks to channels, always in the same order.
-#include "kernels/cuda/parametric.h"
-
 #include <algorithm>
 #include <new>
 
 #include "kernels/cuda/access.h"
+#include "kernels/cuda/parametric.h"
 #include "kernels/cuda/schedule.h"
 #include "math/parametric.h"
 
@@ -137,11 +136,11 @@ __global__ void __launch_bounds__(kThreads)
     value_kernel(T* out, const T* self, ParametricSchedule schedule,
                  Coefficients<element_t<T>> of_any_alpha, const opmath_t<element_t<T>>* alpha,
                  const opmath_t<element_t<T>>* divisor) {
-  for_each_element(schedule, of_any_alpha, alpha, divisor,
-                   [&](std::int64_t i, const Coefficients<element_t<T>>& coefficients) {
-                     out[i] = OneLane<T>::from_number(
-                         value_of(OneLane<T>::to_number(self[i]), coefficients));
-                   });
+  for_each_element(
+      schedule, of_any_alpha, alpha, divisor,
+      [&](std::int64_t i, const Coefficients<element_t<T>>& coefficients) {
+        out[i] = OneLane<T>::from_number(value_of(OneLane<T>::to_number(self[i]), coefficients));
+      });
 }
 
 // The sum over a block, known to its last thread.

@@ -57,7 +57,7 @@ def register() -> None:
             return Replicate() if is_whole else Shard(own)
 
         largest = all(len(p.shape) <= len(self.shape) for p in parameters if p is not None)
-        shapes = (torch.broadcast_shapes(self.shape, *(p.shape for p in parameters if p is not None)))
+        shapes = torch.broadcast_shapes(self.shape, *(p.shape for p in parameters if p is not None))
         usable = placements(self) if largest and shapes == tuple(self.shape) else [Replicate()]
         return [(placement, [beside(placement, p) for p in parameters]) for placement in usable]
 

@@ -187,8 +187,6 @@ WRONG_ARGUMENTS: dict[str, tuple[tuple[object, ...], dict[str, object]]] = {
     "None": ((None,), {}),
     "alpha a string": ((torch.ones(3), "a"), {}),
     "alpha None": ((torch.ones(3), None), {}),
-    "alpha a vector": ((torch.ones(3), torch.ones(2)), {}),
-    "alpha that requires grad": ((torch.ones(3), torch.tensor(1.0, requires_grad=True)), {}),
     "unknown keyword": ((torch.ones(3),), {"beta": 1.0}),
 }
 
@@ -211,9 +209,6 @@ def test_wrong_arguments_raise_pytorchs_type_of_error(
 
 
 def test_an_alpha_that_is_no_number_is_named() -> None:
-    message = "must be Number, not Tensor with dimensions or that requires grad"
-    with pytest.raises(TypeError, match=message):
-        torch_elu.elu(torch.ones(3), torch.ones(2))
     with pytest.raises(TypeError, match=r"must be Number, not str$"):
         torch_elu.elu(torch.ones(3), "a")
 
@@ -224,9 +219,8 @@ def test_errors_of_arguments_name_the_function(name: str) -> None:
     with pytest.raises(TypeError, match=rf"^{name}\(\): argument 'input' must be Tensor, not int$"):
         function(3)
     if name in ("elu", "celu"):
-        for alpha in ("a", torch.ones(2)):
-            with pytest.raises(TypeError, match=rf"^{name}\(\): argument 'alpha' must be Number"):
-                function(torch.ones(3), alpha)
+        with pytest.raises(TypeError, match=rf"^{name}\(\): argument 'alpha' must be Number"):
+            function(torch.ones(3), "a")
 
 
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
@@ -262,9 +256,7 @@ def test_the_direct_calls_count_their_arguments() -> None:
 @pytest.mark.filterwarnings("ignore")  # that the graph breaks
 @pytest.mark.parametrize("fullgraph", [False, True])
 @pytest.mark.parametrize("function", [torch_elu.elu, torch_elu.celu])
-@pytest.mark.parametrize(
-    "alpha", ["1", b"1", torch.ones(1), torch.nn.Parameter(torch.tensor(1.0))], ids=repr
-)
+@pytest.mark.parametrize("alpha", ["1", b"1"], ids=repr)
 def test_a_compiled_function_takes_no_alpha_that_is_no_number(
     function: Callable[..., Tensor], alpha: object, fullgraph: bool
 ) -> None:

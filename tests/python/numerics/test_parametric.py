@@ -106,7 +106,10 @@ def check_against_float64(x: Tensor, alpha: Tensor, divisor: Tensor | None) -> N
 @pytest.mark.parametrize("memory_format", MEMORY_FORMATS.values(), ids=MEMORY_FORMATS.keys())
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 def test_values_and_gradients_broadcast(
-    shape: tuple[int, ...], memory_format: torch.memory_format, has_divisor: bool, dtype: torch.dtype
+    shape: tuple[int, ...],
+    memory_format: torch.memory_format,
+    has_divisor: bool,
+    dtype: torch.dtype,
 ) -> None:
     x = torch.randn(2, 3, 4, 5, dtype=dtype).to(memory_format=memory_format)
     alpha = torch.rand(shape, dtype=dtype) + 0.3
