@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "dispatch/operands.h"
 
@@ -98,6 +99,9 @@ ParametricLayout::ParametricLayout(const at::Tensor& self, const at::Tensor& alp
     (is_along ? channels : is_behind_channels ? inner : outer) *= shape[d];
     channel_shape_.push_back(is_along ? shape[d] : 1);
   }
+  if (channels == 1) {
+    inner *= std::exchange(outer, 1);
+  }
   this->alpha = of_channels(alpha);
   if (divisor.defined()) {
     this->divisor = of_channels(divisor);
@@ -113,7 +117,7 @@ at::Tensor ParametricLayout::in_order(const at::Tensor& tensor) const {
 }
 
 at::Tensor ParametricLayout::of_channels(const at::Tensor& parameter) const {
-  c10::SmallVector<int64_t, 6> shape(order_.size());
+  c10::SmallVector<int64_t, 6> shape(order_.size(), 1);
   for (size_t i = 0; i < order_.size(); ++i) {
     shape[order_[i]] = channel_shape_[i];
   }
@@ -127,7 +131,7 @@ at::Tensor ParametricLayout::of_channels(const at::Tensor& parameter) const {
 std::tuple<at::Tensor, at::Tensor, at::Tensor> ParametricLayout::gradients(
     const at::Tensor& self, const at::Tensor& alpha, const at::Tensor& divisor,
     const at::Tensor& of_alpha, const at::Tensor& of_divisor, std::array<bool, 3> mask) const {
-  c10::SmallVector<int64_t, 6> inverse(order_.size());
+  c10::SmallVector<int64_t, 6> inverse(order_.size(), 0);
   for (size_t i = 0; i < order_.size(); ++i) {
     inverse[order_[i]] = static_cast<int64_t>(i);
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <initializer_list>
 #include <limits>
+#include <type_traits>
 
 #include "math/number.h"
 
@@ -137,6 +138,16 @@ struct GeneralCoefficients {
   Unbounded<number_t> slope;  // alpha * scale * input_scale
 };
 
+// f(std::integral_constant<int, term>()) for each: device code takes a constant alone from a
+// constant array.
+template <int terms, int term = 0, typename F>
+TORCH_ELU_ON_DEVICE void for_each_term(const F& f) {
+  if constexpr (term < terms) {
+    f(std::integral_constant<int, term>());
+    for_each_term<terms, term + 1>(f);
+  }
+}
+
 // Made in double, each rounded once; plain data that CUDA kernels take by value.
 template <typename T>
 struct RoundedCoefficients {
@@ -194,9 +205,11 @@ struct RoundedCoefficients {
     value_step = is_near || !Constants::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
     slope_step = Constants::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
     double power = input_scale;
-    for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
-      polynomial[term] = rounded(Constants::polynomial[term] * power);
-    }
+    for_each_term<Constants::terms>([&](auto term) {
+      constexpr double coefficient = Constants::polynomial[term.value];
+      polynomial[term.value] = rounded(coefficient * power);
+      power *= input_scale;
+    });
     value_saturation = rounded(Constants::value_saturation / input_scale);
     slope_saturation = rounded(Constants::slope_saturation / input_scale);
     scaled_alpha_bits = bits(this->scaled_alpha);
@@ -266,11 +279,14 @@ struct Coefficients : RoundedCoefficients<T> {
       slope_rest = rounded(rest);
       slope_shift = rounded(rest / input_scale);
       double power = input_scale;
-      for (int term = 0; term < Constants::terms; ++term, power *= input_scale) {
-        const double coefficient = Constants::value_polynomial[term] * power;
-        value_polynomial[term] = rounded(std::fma(coefficient, rest, coefficient));
-        slope_polynomial[term] = rounded(Constants::polynomial[term] * power * input_scale);
-      }
+      for_each_term<Constants::terms>([&](auto term) {
+        constexpr double of_value = Constants::value_polynomial[term.value];
+        constexpr double of_slope = Constants::polynomial[term.value];
+        const double coefficient = of_value * power;
+        value_polynomial[term.value] = rounded(std::fma(coefficient, rest, coefficient));
+        slope_polynomial[term.value] = rounded(of_slope * power * input_scale);
+        power *= input_scale;
+      });
     }
   }
 };
