@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.compiler import is_dynamo_compiling
 from torch.nn import Parameter
 from torch.overrides import handle_torch_function, has_torch_function_unary
@@ -213,8 +214,16 @@ def _stays_tensor(alpha: Tensor) -> bool:
         alpha.dim() > 0
         or alpha.requires_grad
         or type(alpha) not in (Tensor, Parameter)
-        or torch._C._functorch.is_functorch_wrapped_tensor(alpha)
+        or torch._C._functorch.is_batchedtensor(alpha)
+        or _may_have_tangent(alpha)
     )
+
+
+def _may_have_tangent(alpha: Tensor) -> bool:
+    if is_dynamo_compiling():
+        return False
+    is_wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(alpha)
+    return is_wrapped or forward_ad._current_level >= 0
 
 
 def _parametric(

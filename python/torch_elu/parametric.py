@@ -1,7 +1,6 @@
 """Modules whose alpha is a parameter: ELU and CELU in the manner of nn.PReLU, and PELU."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: TorchScript reads those of a class as they are.
 from typing import Any
 
 import torch

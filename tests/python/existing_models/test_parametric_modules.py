@@ -96,17 +96,14 @@ def test_scripted_traced_and_loaded_they_give_the_same_and_revert(
         buffer.seek(0)
         assert_same_bits(torch.jit.load(buffer)(x), module(x))
         reverted = torch_elu.revert(script)
-        assert "torch_elu" not in str(reverted.inlined_graph)
+        assert "torch_elu::" not in str(reverted.inlined_graph)
         torch.testing.assert_close(reverted(x), module(x))
 
 
 @pytest.mark.parametrize("num_parameters", [1, 3])
 @parametrize_modules
 def test_reverted_it_is_where_in_pytorch_with_the_same_parameters(
-    make: Callable[..., nn.Module],
-    negative: Callable[..., Tensor],
-    num_parameters: int,
-    tmp_path: Path,
+    make: Callable[..., nn.Module], negative: Callable[..., Tensor], num_parameters: int
 ) -> None:
     model = nn.Sequential(filled(make(num_parameters)))
     x = torch.cat([torch.randn(2, 3, 4), torch.full((1, 3, 4), 200.0)])
@@ -118,12 +115,15 @@ def test_reverted_it_is_where_in_pytorch_with_the_same_parameters(
     assert model[0] is before
     torch.testing.assert_close(model(x), expected)
     assert len(hooks) == 2
-    model[0]._forward_hooks.clear()
     model(x).sum().backward()
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, state[name])
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()  # exp(200) is infinite
+
+
+def test_reverted_and_saved_they_run_in_a_process_without_this_package(tmp_path: Path) -> None:
+    model = torch_elu.revert(nn.Sequential(*(make(3) for make, _ in MODULES.values())))
     path = tmp_path / "model.pt"
     torch.save(model, path)
     code = (
@@ -139,5 +139,5 @@ def test_the_exact_class_is_reverted() -> None:
     class Own(torch_elu.ParametricELU):
         pass
 
-    with pytest.warns(UserWarning, match=r"left 1 modules \(Own\)"):
+    with pytest.warns(UserWarning, match=r"left 1 modules \(.*Own\)"):
         torch_elu.revert(nn.Sequential(Own(), torch_elu.ELU()))
