@@ -198,7 +198,11 @@ def _follow_alpha(
 ) -> Tensor:
     """Calls the function that keeps a tracer's hold on alpha, which need be no float."""
     function, direct, traceable, of_pytorch = functions
-    if isinstance(alpha, Tensor) and _stays_tensor(alpha):
+    if isinstance(alpha, Tensor) and (
+        _is_more_than_a_number(alpha)
+        # A fake one, for example, of which a tracer had better keep hold.
+        or (type(alpha) not in (Tensor, Parameter) and save == "input" and not inplace)
+    ):
         return _parametric(function, input, alpha, inplace, save)
     if isinstance(alpha, Tensor) and torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return of_pytorch(input, alpha, inplace)  # ours would hold alpha as a constant
@@ -208,12 +212,11 @@ def _follow_alpha(
     return direct(input, alpha, inplace, _saves_output(save))
 
 
-def _stays_tensor(alpha: Tensor) -> bool:
-    """Whether alpha is more than the number that PyTorch's functions would take it for."""
+def _is_more_than_a_number(alpha: Tensor) -> bool:
+    """Whether PyTorch's functions would refuse alpha, or lose what belongs to it."""
     return (
         alpha.dim() > 0
         or alpha.requires_grad
-        or type(alpha) not in (Tensor, Parameter)
         or torch._C._functorch.is_batchedtensor(alpha)
         or _may_have_tangent(alpha)
     )
