@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "dispatch/capability.h"
-#include "dispatch/cpu.h"
+#include "dispatch/huge_pages.h"
 #include "dispatch/operands.h"
 #include "dispatch/parametric.h"
 
@@ -435,6 +435,7 @@ at::Tensor parametric_elu_cpu(const at::Tensor& self, const at::Tensor& alpha,
   check_dtype(self.scalar_type(), name);
   check_parameters(self, alpha, divisor, name);
   const ParametricLayout layout(self, alpha, divisor, name);
+  cpu::prefer_huge_pages(layout.result.mutable_data_ptr(), layout.result.nbytes());
   with_kernels_for(self.scalar_type(), name, [&]<typename T>(const cpu::Kernels<T>& kernels) {
     if (layout.result.numel() > 0) {
       run_forward(Parametric<T>(kernels, layout), static_cast<T*>(layout.result.mutable_data_ptr()),
@@ -453,6 +454,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_cpu(
   check_dtype(self.scalar_type(), name);
   check_parameters(self, alpha, divisor, name);
   const ParametricLayout layout(self, alpha, divisor, name);
+  cpu::prefer_huge_pages(layout.result.mutable_data_ptr(), layout.result.nbytes());
   const at::Tensor grad = layout.in_order(grad_output);
   const at::Tensor of_alpha = at::zeros_like(layout.alpha);
   const at::Tensor of_divisor = divisor.defined() ? at::zeros_like(layout.divisor) : at::Tensor();

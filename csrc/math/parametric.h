@@ -118,7 +118,8 @@ struct GeneralGradients {
     by_alpha.general.slope = coefficients.general.input_scale;
   }
 
-  TORCH_ELU_INLINE Gradients<opmath_t<T>> operator()(opmath_t<T> grad_output, opmath_t<T> x) const {
+  template <typename V>
+  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
     return gradients(grad_output, x, general::slope(x, coefficients), general::value(x, by_alpha));
   }
 };

@@ -256,7 +256,6 @@ struct ParametricEntryPoints {
   using number_t = opmath_t<T>;
   using Coefficients = torch_elu::Coefficients<T>;
   using Lanes = simd::Lanes<T>;
-  using OneLane = scalar::Lanes<T>;
 
   static void value_of_alphas(T* out, const T* self, const number_t* alpha, std::ptrdiff_t n,
                               const Coefficients& of_any_alpha, Store store) {
@@ -316,8 +315,8 @@ struct ParametricEntryPoints {
       for_each_block<Lanes>(UnitGradients<T>{coefficients}, grad_input, grad_output, self, n,
                             has_divisor, store, take);
     } else if (coefficients.takes_general_path) {
-      for_each_block<OneLane>(GeneralGradients<T>(coefficients), grad_input, grad_output, self, n,
-                              has_divisor, Store::cached, take);
+      for_each_block<Lanes>(GeneralGradients<T>(coefficients), grad_input, grad_output, self, n,
+                            has_divisor, store, take);
     } else {
       for_each_block<Lanes>(GradientsOfOne<T>{coefficients}, grad_input, grad_output, self, n,
                             has_divisor, store, take);

@@ -68,10 +68,6 @@ TORCH_ELU_INLINE Pair<V> low_bits_to_exponent(Pair<V> x,
   return {low_bits_to_exponent(x.first, offset), low_bits_to_exponent(x.second, offset)};
 }
 template <typename V>
-TORCH_ELU_INLINE Pair<V> operator-(Pair<V> a) {
-  return {-a.first, -a.second};
-}
-template <typename V>
 TORCH_ELU_INLINE Pair<V> low_bits_to_exponent(Pair<V> x, Pair<V> number) {
   return {low_bits_to_exponent(x.first, number.first),
           low_bits_to_exponent(x.second, number.second)};

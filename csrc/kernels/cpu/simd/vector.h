@@ -72,10 +72,6 @@ TORCH_ELU_INLINE Vector<T, bytes> low_bits_to_exponent(Vector<T, bytes> x, bits_
 
 // For numbers of which every lane has its own.
 template <typename T, int bytes>
-TORCH_ELU_INLINE Vector<T, bytes> operator-(Vector<T, bytes> a) {
-  return -a.v;
-}
-template <typename T, int bytes>
 TORCH_ELU_INLINE Vector<T, bytes> low_bits_to_exponent(Vector<T, bytes> x,
                                                        Vector<T, bytes> number) {
   return Vector<T, bytes>((x.bits() << Constants<T>::mantissa_bits) + number.bits());
