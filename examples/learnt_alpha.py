@@ -38,7 +38,7 @@ def learnt(network: nn.Sequential) -> list[str]:
     return [
         "/".join(f"{parameter.item():.2f}" for parameter in layer.parameters())
         for layer in network
-        if isinstance(layer, tuple(ACTIVATIONS.values()))
+        if isinstance(layer, tuple(ACTIVATIONS.values())) and list(layer.parameters())
     ]
 
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -33,13 +34,15 @@ constexpr int64_t kTileColumns = 512, kTileElements = 32768;
 constexpr int64_t kWideGroup = 8;
 constexpr int64_t kGrainSize = int64_t{128} * 1024;
 
-// f(index) for each, on the threads that at::TensorIterator takes for as many elements.
+// f(index) for each, on the threads that at::TensorIterator takes for as many elements, with the
+// fence that Store::streaming_part asks for.
 template <typename F>
 void for_each_task(int64_t count, int64_t elements, const F& f) {
   if (count == 1 || elements <= kGrainSize) {
     for (int64_t i = 0; i < count; ++i) {
       f(i);
     }
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     return;
   }
   at::Tensor tasks = at::empty({count}, at::kByte);  // never read or written
@@ -50,6 +53,7 @@ void for_each_task(int64_t count, int64_t elements, const F& f) {
         for (int64_t i = 0; i < n; ++i) {
           f(data[0] - first + i);
         }
+        std::atomic_thread_fence(std::memory_order_seq_cst);
       },
       std::max<int64_t>(1, kGrainSize * count / elements));
 }
@@ -71,7 +75,9 @@ struct Parametric {
         outer(layout.outer),
         channels(layout.channels),
         inner(layout.inner),
-        store(cpu::store_for(numel() * static_cast<int64_t>(sizeof(T)))) {}
+        store(cpu::store_for(numel() * static_cast<int64_t>(sizeof(T))) == cpu::Store::cached
+                  ? cpu::Store::cached
+                  : cpu::Store::streaming_part) {}
 
   int64_t numel() const { return outer * channels * inner; }
 

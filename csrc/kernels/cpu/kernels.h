@@ -9,8 +9,9 @@
 namespace torch_elu::cpu {
 
 // streaming: past the caches, for outputs that do not fit into them and are not the input at the
-// same time.
-enum class Store { cached, streaming };
+// same time. streaming_part: the same for one of many short parts, without the fence behind it,
+// which takes as long as 700 elements; the caller has one behind the last.
+enum class Store { cached, streaming, streaming_part };
 
 // Sums over the elements of a run, in an order that their number alone decides.
 struct GradientSums {

@@ -125,7 +125,6 @@ __attribute__((noinline)) void map_contiguous(const Function function, T* out, s
   for (; done + Lanes::count <= n; done += Lanes::count) {
     write<Lanes, streaming>(out + done, function(Lanes::load(inputs + done)...));
   }
-  if constexpr (streaming) simd::finish_streaming();
   if (done < n) map_few<Lanes>(function, out + done, n - done, (inputs + done)...);
 }
 
@@ -134,8 +133,9 @@ TORCH_ELU_INLINE void map(const Function& function, Store store, T* out, std::pt
                           std::ptrdiff_t n, Inputs&... inputs) {
   const bool is_contiguous = out_stride == 1 && (... && (inputs.stride == 1));
   const bool is_aligned = reinterpret_cast<std::uintptr_t>(out) % sizeof(T) == 0;
-  if (store == Store::streaming && is_contiguous && is_aligned && n >= Lanes::count) {
+  if (store != Store::cached && is_contiguous && is_aligned && n >= Lanes::count) {
     map_contiguous<Lanes, simd::streams>(function, out, n, inputs.data...);
+    if (store == Store::streaming) simd::finish_streaming();
     return;
   }
   if (n == 0) return;  // not even the one element of an expanded input is there

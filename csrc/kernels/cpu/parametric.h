@@ -216,7 +216,7 @@ TORCH_ELU_INLINE void for_each_segment(const T* out, std::ptrdiff_t n, Store sto
   constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
   const auto address = reinterpret_cast<std::uintptr_t>(out);
   std::ptrdiff_t start = 0;
-  const bool streams = simd::streams && store == Store::streaming && address % sizeof(T) == 0;
+  const bool streams = simd::streams && store != Store::cached && address % sizeof(T) == 0;
   if (streams && address % bytes != 0) {
     const auto head = static_cast<std::ptrdiff_t>((bytes - address % bytes) / sizeof(T));
     start = head < n ? head : n;
@@ -225,7 +225,7 @@ TORCH_ELU_INLINE void for_each_segment(const T* out, std::ptrdiff_t n, Store sto
   for (; start < n; start += at_most) {
     segment(start, n - start < at_most ? n - start : at_most, streams);
   }
-  if (streams) simd::finish_streaming();
+  if (streams && store == Store::streaming) simd::finish_streaming();
 }
 
 // In blocks whose terms stay in the first cache: take(start, n, by_alpha, slope_times_x).

@@ -85,3 +85,13 @@ def test_linear_attention_shows_what_the_sum_loses(repository: Path, tmp_path: P
             assert float(zeros) == float(lost) == 100
         elif (dtype, mean) == ("bfloat16", "-8"):
             assert float(zeros) > 50
+
+
+def test_each_layer_learns_an_alpha(repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    printed = run(repository, "learnt_alpha", folder=tmp_path)
+    for name in ("ELU", "ParametricELU", "ParametricCELU", "PELU"):
+        assert number(rf"(?m)^{name} +([\d.]+) \+- [\d.]+ % right", printed) > 50
+    learnt = re.search(r"ParametricELU, seed 0, alpha of each layer: (.*)", printed)
+    assert learnt is not None, printed
+    assert len(learnt[1].split()) == 8
