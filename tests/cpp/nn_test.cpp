@@ -4,7 +4,10 @@
 #include <torch/torch.h>
 #include <torch_elu/torch_elu.h>
 
+#include <memory>
 #include <sstream>
+#include <type_traits>
+#include <utility>
 
 namespace {
 
@@ -77,6 +80,37 @@ TEST(Modules, StandInSequentialAndAreClonedSavedAndLoadedWithTheirOptions) {
   torch::nn::Sequential loaded(clone);
   torch::load(loaded, stream);
   EXPECT_TRUE(torch::equal(network->forward(x), loaded->forward(x)));
+}
+
+TEST(Modules, LearnAnAlphaForEachChannel) {
+  const auto x = torch::randn({2, 3, 4, 5});
+  const auto negative = x.clamp_max(0);
+  const auto check = [&](auto module, const auto& expected) {
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : module->parameters()) {
+      parameter.uniform_(0.5, 2);
+    }
+    EXPECT_TRUE(torch::allclose(module->forward(x), torch::where(x > 0, expected(*module).first,
+                                                                 expected(*module).second)));
+    const auto clone =
+        std::dynamic_pointer_cast<typename std::remove_reference_t<decltype(*module)>>(
+            module->clone());
+    EXPECT_TRUE(torch::equal(clone->forward(x), module->forward(x)));
+  };
+  const auto along = [](const at::Tensor& parameter) { return parameter.view({3, 1, 1}); };
+  check(torch_elu::ParametricELU(3),
+        [&](const auto& module) { return std::pair(x, along(module.alpha) * negative.expm1()); });
+  check(torch_elu::ParametricCELU(3), [&](const auto& module) {
+    return std::pair(x, along(module.alpha) * (negative / along(module.alpha)).expm1());
+  });
+  check(torch_elu::PELU(3), [&](const auto& module) {
+    const auto a = along(module.a), b = along(module.b);
+    return std::pair(a / b * x, a * (negative / b).expm1());
+  });
+  torch_elu::ParametricELU module(torch_elu::ParametricELUOptions(3).init(0.5));
+  module(x).sum().backward();
+  EXPECT_TRUE(torch::allclose(module->alpha.grad(), negative.expm1().sum({0, 2, 3})));
+  EXPECT_EQ(printed(module), "torch_elu::ParametricELU(num_parameters=3)");
 }
 
 }  // namespace
