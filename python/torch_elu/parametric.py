@@ -48,7 +48,9 @@ class ParametricELU(_OfChannels):
         num_parameters: How many alphas there are: 1, or the number of channels, which are dimension
             1 of the input (the only one of an input of one dimension). Default: 1
         init: Their first value. Default: 1.0
-        device, dtype: Of the parameter. Beside an input of float16 or bfloat16 it may be float32.
+        device: Of the parameter. Default: ``None``, PyTorch's default
+        dtype: Of the parameter. Beside an input of float16 or bfloat16 it may be float32. Default:
+            ``None``
 
     Attributes:
         alpha: The parameter, of shape (num_parameters,).
@@ -85,8 +87,14 @@ class ParametricCELU(_OfChannels):
 
     .. math:: f(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
 
-    Arguments, shape and attribute are those of :class:`ParametricELU`. An alpha of 0 gives the
-    limit, max(0, x).
+    Args:
+        num_parameters: As for :class:`ParametricELU`. Default: 1
+        init: The first value of alpha. Default: 1.0
+        device: Of the parameter. Default: ``None``
+        dtype: Of the parameter, as for :class:`ParametricELU`. Default: ``None``
+
+    Shape and attribute are those of :class:`ParametricELU`. An alpha of 0 gives the limit,
+    max(0, x).
 
     >>> import torch, torch_elu
     >>> torch_elu.ParametricCELU(init=0.5)(torch.tensor([-1.0, 2.0]))
@@ -117,8 +125,10 @@ class PELU(_OfChannels):
     Args:
         num_parameters: How many of each there are, as for :class:`ParametricELU`; the paper has one
             for a layer. Default: 1
-        a, b: Their first values. Default: 1.0
-        device, dtype: Of the parameters.
+        a: The first value of a. Default: 1.0
+        b: The first value of b. Default: 1.0
+        device: Of the parameters. Default: ``None``
+        dtype: Of the parameters. Default: ``None``
 
     The paper keeps both at 0.1 or more: clamp them after each step, as below.
 
