@@ -104,8 +104,9 @@ class CMakeBuild(build_ext):
         compiled = subprocess.run([cmake, "--build", str(build), "--parallel", jobs], check=False)
         if compiled.returncode != 0:
             sys.exit("torch_elu could not be compiled; the compiler's messages above say why.")
-        for installed in ("include", "lib", "share"):  # of an earlier build
-            shutil.rmtree(package / installed, ignore_errors=True)
+        for pattern in ("include", "lib", "share", "torch-*"):  # of an earlier build
+            for folder in package.glob(pattern):
+                shutil.rmtree(folder)
         subprocess.run([cmake, "--install", str(build)], check=True)
 
 

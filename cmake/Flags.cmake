@@ -1,6 +1,6 @@
 # How every target of this project is compiled and linked, and what the libraries show.
 #   torch_elu_set_flags(target)
-#   torch_elu_export_only(target symbols.map)
+#   torch_elu_export_only(target [symbols.map])
 
 include(CheckLinkerFlag)
 
@@ -46,9 +46,12 @@ endfunction()
 
 # Hidden visibility leaves templates and type information of PyTorch and the C++ library visible: another library in the
 # process would take ours for its own. A version script does not.
-function(torch_elu_export_only target symbols)
+function(torch_elu_export_only target)
   if(TORCH_ELU_LINKER_HAS_VERSION_SCRIPT)
-    set(script ${CMAKE_CURRENT_SOURCE_DIR}/${symbols})
+    set(script ${CMAKE_CURRENT_BINARY_DIR}/empty.map)
+    if(ARGN)
+      set(script ${CMAKE_CURRENT_SOURCE_DIR}/${ARGN})
+    endif()
     target_link_options(${target} PRIVATE "LINKER:--version-script=${script}")
     set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
   endif()

@@ -2,21 +2,22 @@
 # the installed package alike. find_package(Torch) is not used: with a CUDA build of PyTorch it stops on a machine
 # without a CUDA toolkit, though neither headers nor libraries need one.
 #
-#   torch_elu_import_torch([GLOBAL] [BUILT_WITH_TORCH version] [BUILT_WITH_CUDA version] [HINTS folder])
+#   torch_elu_import_torch([GLOBAL] [MINORS_FOLDER folder] [HINTS folder])
 #
 # Input:   TorchELU_TORCH_ROOT   the folder with include/ and lib/; else searched in CMAKE_PREFIX_PATH, where
 #                                `python -c "import torch; print(torch.utils.cmake_prefix_path)"` may stand
 #          GLOBAL                visible in the directories above, too, that this one was added to
-#          BUILT_WITH_*          what the library was built with; empty: nothing yet, or no CUDA toolkit
+#          MINORS_FOLDER         of an installed package: holds torch-2.15/ for PyTorch 2.15, and so on
 # Targets: TorchELU::torch; TorchELU::torch_python and TorchELU::torch_cuda where they exist; TorchELU::stays_linked,
 #          for whatever links TorchELU::torch_elu
-# Output:  TorchELU_TORCH_ROOT, TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown) and
-#          TorchELU_NVIDIA_FOLDERS; or else TorchELU_TORCH_PROBLEM, and no targets
+# Output:  TorchELU_TORCH_ROOT, TorchELU_TORCH_VERSION, TorchELU_TORCH_CUDA_VERSION (the latter empty if unknown) and,
+#          of an installed package, TorchELU_TARGETS, its export file for this PyTorch; or else
+#          TorchELU_TORCH_PROBLEM, and no targets
 
 cmake_policy(VERSION 3.24...4.0)  # whatever the project around asks for
 
 function(torch_elu_import_torch)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "GLOBAL" "BUILT_WITH_TORCH;BUILT_WITH_CUDA;HINTS" "")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "GLOBAL" "MINORS_FOLDER;HINTS" "")
   set(given "${TorchELU_TORCH_ROOT}")
   find_path(TorchELU_TORCH_ROOT include/torch/csrc/api/include/torch/torch.h
             HINTS ${arg_HINTS}
@@ -33,26 +34,34 @@ function(torch_elu_import_torch)
     string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" version "${line}")
   endif()
 
-  string(REGEX MATCH "^[0-9]+\\.[0-9]+" built_minor "${arg_BUILT_WITH_TORCH}")
-  string(REGEX MATCH "^[0-9]+\\.[0-9]+" found_minor "${version}")
+  string(REGEX MATCH "^[0-9]+\\.[0-9]+" minor "${version}")
+  set(targets "${arg_MINORS_FOLDER}/torch-${minor}/TorchELUTargets.cmake")
   set(rebuild "pip install --no-build-isolation --force-reinstall --no-deps <source folder of torch_elu>")
   set(problem "")
   if(NOT root)
     set(problem "No PyTorch installation found. Add to CMAKE_PREFIX_PATH the folder of LibTorch, or what `python -c \"import torch; print(torch.utils.cmake_prefix_path)\"` prints.")
-  elseif(built_minor AND NOT built_minor STREQUAL found_minor)
-    set(problem "This torch_elu was built for PyTorch ${built_minor}, but PyTorch ${version} was found in ${root}. Build torch_elu against that one: ${rebuild}")
-  elseif(arg_BUILT_WITH_CUDA AND NOT EXISTS "${root}/lib/libtorch_cuda.so")
-    set(problem "This torch_elu was built with CUDA kernels, but the PyTorch in ${root} is built without CUDA. Take one with CUDA ${arg_BUILT_WITH_CUDA}, or build torch_elu against that one: ${rebuild}")
+  elseif(arg_MINORS_FOLDER AND NOT EXISTS "${targets}")
+    file(GLOB minors RELATIVE "${arg_MINORS_FOLDER}" "${arg_MINORS_FOLDER}/torch-*")
+    string(REPLACE "torch-" "" minors "${minors}")
+    list(SORT minors COMPARE NATURAL)
+    list(JOIN minors ", " minors)
+    set(problem "This torch_elu was built for PyTorch ${minors}, but PyTorch ${version} was found in ${root}. Take one of these, or build torch_elu against that one: ${rebuild}")
   endif()
   set(TorchELU_TORCH_PROBLEM "${problem}" PARENT_SCOPE)
   if(problem)
     return()
   endif()
 
+  # A LibTorch archive has no version.py, but its libraries name the runtime that they need.
   set(cuda_version "")
   if(EXISTS "${root}/version.py")
     file(STRINGS "${root}/version.py" line REGEX "^cuda:")
     if(line MATCHES "'([0-9.]+)'")
+      set(cuda_version "${CMAKE_MATCH_1}")
+    endif()
+  elseif(EXISTS "${root}/lib/libc10_cuda.so")
+    file(STRINGS "${root}/lib/libc10_cuda.so" line REGEX "^libcudart.*\\.so\\.[0-9]+$" LIMIT_COUNT 1)
+    if(line MATCHES "([0-9]+)$")
       set(cuda_version "${CMAKE_MATCH_1}")
     endif()
   endif()
@@ -63,10 +72,13 @@ function(torch_elu_import_torch)
     get_filename_component(folder "${folder}" REALPATH)
     list(APPEND nvidia_folders "${folder}")
   endforeach()
+  set(TorchELU_TORCH_ROOT "${root}")
   set(TorchELU_TORCH_ROOT "${root}" PARENT_SCOPE)
   set(TorchELU_TORCH_VERSION "${version}" PARENT_SCOPE)
   set(TorchELU_TORCH_CUDA_VERSION "${cuda_version}" PARENT_SCOPE)
-  set(TorchELU_NVIDIA_FOLDERS "${nvidia_folders}" PARENT_SCOPE)
+  if(arg_MINORS_FOLDER)
+    set(TorchELU_TARGETS "${targets}" PARENT_SCOPE)
+  endif()
   if(TARGET TorchELU::torch)
     return()
   endif()
@@ -105,16 +117,25 @@ function(torch_elu_import_torch)
   # PyTorch's come first: where torch does not lie beside this package, the run path of our library leads to none of
   # its libraries, and the app's has to load them before our library asks for them, or for what they need themselves.
   add_library(TorchELU::stays_linked INTERFACE IMPORTED ${scope})
+  torch_elu_keep_linked(torch_elu c10 torch)
+endfunction()
+
+# The same for the CUDA half, where there is one and PyTorch is built with the same major version of CUDA.
+#   torch_elu_keep_cuda_linked(version of CUDA that the kernels were compiled with)
+function(torch_elu_keep_cuda_linked built)
+  string(REGEX MATCH "^[0-9]+" found "${TorchELU_TORCH_CUDA_VERSION}")
+  if(TARGET TorchELU::torch_elu_cuda AND found AND built MATCHES "^${found}(\\.|$)")
+    torch_elu_keep_linked(torch_elu_cuda c10_cuda torch_cuda)
+  endif()
+endfunction()
+
+function(torch_elu_keep_linked target)
   if(NOT APPLE)  # whose linker drops no library that was named
-    set(names c10 torch)
-    if(arg_BUILT_WITH_CUDA)
-      list(APPEND names c10_cuda torch_cuda)
-    endif()
     set(libraries "")
-    foreach(name IN LISTS names)
-      string(APPEND libraries " \"${root}/lib/lib${name}${suffix}\"")
+    foreach(name IN LISTS ARGN)
+      string(APPEND libraries " \"${TorchELU_TORCH_ROOT}/lib/lib${name}${CMAKE_SHARED_LIBRARY_SUFFIX}\"")
     endforeach()
     target_link_options(TorchELU::stays_linked INTERFACE
-      "SHELL:-Wl,--push-state,--no-as-needed${libraries} \"$<TARGET_FILE:TorchELU::torch_elu>\" -Wl,--pop-state")
+      "SHELL:-Wl,--push-state,--no-as-needed${libraries} \"$<TARGET_FILE:TorchELU::${target}>\" -Wl,--pop-state")
   endif()
 endfunction()

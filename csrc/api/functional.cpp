@@ -130,7 +130,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward(
 
 std::string version() { return TORCH_ELU_VERSION; }
 
-std::string cuda_version() { return TORCH_ELU_CUDA_VERSION; }
+std::string cuda_version() {
+  const bool has_kernels = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("torch_elu::elu", "")
+                               .hasKernelForDispatchKey(c10::DispatchKey::CUDA);
+  return has_kernels ? TORCH_ELU_CUDA_VERSION : "";
+}
 
 std::string cpu_capability() {
   return find_operator<std::string()>("torch_elu::cpu_capability", "").call();

@@ -5,6 +5,7 @@
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/EmptyTensor.h>
 #include <c10/cuda/CUDAException.h>
@@ -12,12 +13,16 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "dispatch/cuda_strided.h"
 #include "dispatch/operands.h"
+#include "kernels/cuda/images.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/schedule.h"
 
@@ -25,6 +30,11 @@ namespace torch_elu {
 namespace {
 
 using cuda::Dense;
+
+bool have_image(c10::DeviceIndex device) {
+  const cudaDeviceProp& properties = *at::cuda::getDeviceProperties(device);
+  return cuda::have_image(TORCH_ELU_CUDA_ARCHITECTURES, properties.major, properties.minor);
+}
 
 // A call whose elements' type T is not known yet.
 struct Forward {
@@ -279,14 +289,35 @@ const StubKernels stub_kernels{
     }};
 const bool are_loaded = (cuda_stub_kernels = &stub_kernels, true);
 
+// A device for which nothing here was compiled gets what a backend without kernels gets, PyTorch's
+// own elu: PrivateUse3 is such a backend.
+template <typename Result, typename First, typename... Rest>
+auto or_fallback(const char* name, Result (*kernel)(First, Rest...)) {
+  const std::string_view full_name = name;
+  const auto dot = std::min(full_name.find('.'), full_name.size());
+  const std::string qualified = "torch_elu::" + std::string(full_name.substr(0, dot));
+  const std::string overload(full_name.substr(std::min(dot + 1, full_name.size())));
+  return [=](First first, Rest... rest) -> Result {
+    if (!first.is_cuda() || have_image(first.get_device())) {
+      return kernel(first, rest...);
+    }
+    return c10::Dispatcher::singleton()
+        .findSchemaOrThrow(qualified.c_str(), overload.c_str())
+        .template typed<Result(First, Rest...)>()
+        .redispatch(c10::DispatchKeySet(c10::DispatchKey::PrivateUse3), first, rest...);
+  };
+}
+
 }  // namespace
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CUDA, m) {
-  m.impl("elu", &torch_elu::elu_cuda);
-  m.impl("elu_", &torch_elu::elu_inplace_cuda);
-  m.impl("elu.out", &torch_elu::elu_out_cuda);
-  m.impl("elu_backward", &torch_elu::elu_backward_cuda);
-  m.impl("elu_plus_one", &torch_elu::elu_plus_one_cuda);
-  m.impl("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_cuda);
+  using torch_elu::or_fallback;
+  m.impl("elu", or_fallback("elu", &torch_elu::elu_cuda));
+  m.impl("elu_", or_fallback("elu_", &torch_elu::elu_inplace_cuda));
+  m.impl("elu.out", or_fallback("elu.out", &torch_elu::elu_out_cuda));
+  m.impl("elu_backward", or_fallback("elu_backward", &torch_elu::elu_backward_cuda));
+  m.impl("elu_plus_one", or_fallback("elu_plus_one", &torch_elu::elu_plus_one_cuda));
+  m.impl("elu_plus_one_backward",
+         or_fallback("elu_plus_one_backward", &torch_elu::elu_plus_one_backward_cuda));
 }

@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from . import _build_info, library_path
+from . import _build_info, _C, _library
 from .doctor import bench as benchmark
 from .doctor import check as checks
 
@@ -21,17 +21,21 @@ def report() -> str:
         device = f"{torch.cuda.get_device_name()} (compute capability {capability})"
     else:
         device = "none available to PyTorch"
-    if _build_info.cuda_version:
+    if _library.without_cuda:
+        cuda = f"{_library.without_cuda}; GPUs use PyTorch's own elu"
+    else:
         architectures = _build_info.cuda_architectures.replace(";", ", ")
         cuda = f"built with CUDA {_build_info.cuda_version} for {architectures}"
-    else:
-        cuda = "not built; CUDA tensors use PyTorch's own elu"
+    direct = "directly into C++"
+    if not _C.__name__.endswith("_C"):
+        direct = f"through torch.ops, since this torch_elu has no _C for Python {sys.version[:4]}"
     lines = {
         "torch_elu": torch.ops.torch_elu.version(),
-        "library": library_path,
-        "built with PyTorch": _build_info.torch_version,
+        "library": _library.library_path,
+        "built for PyTorch": ", ".join(_library.built_for),
         "built with compiler": _build_info.compiler,
         "CUDA kernels": cuda,
+        "calls": direct,
         "PyTorch": f"{torch.__version__} (CUDA {torch.version.cuda or 'none'})",
         "Python": platform.python_version(),
         "system": platform.platform(),

@@ -1,4 +1,10 @@
-"""Finds and loads libtorch_elu.so, and says in one sentence what to do where that cannot work."""
+"""Finds and loads the libraries for the PyTorch that is here, and says in one sentence what to do
+where that cannot work.
+
+A folder for each minor version of PyTorch, ``torch-2.15`` for example, holds ``libtorch_elu.so``,
+``libtorch_elu_cuda.so`` and ``_C`` for some versions of Python. A wheel has several folders, what
+was built from source has one.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +18,26 @@ from pathlib import Path
 
 import torch
 
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+_FOLDER = _PACKAGE / f"torch-{_minor(torch.__version__)}"
+#: The minor versions of PyTorch that there are libraries for.
+built_for: list[str] = sorted(
+    (path.name.removeprefix("torch-") for path in _PACKAGE.glob("torch-*")),
+    key=lambda minor: int(minor.split(".")[1]),
+)
 _REBUILD = (
     "run `pip install --no-build-isolation --no-deps --force-reinstall .` "
     "in the source folder of torch_elu"
 )
-_PACKAGE = Path(__file__).resolve().parent
+_REINSTALL = "install its wheel again with `pip install --force-reinstall --no-deps`, or " * (
+    len(built_for) > 1
+)
 
 try:
     from . import _build_info
@@ -27,8 +48,8 @@ except ImportError as error:
 
 __version__: str = _build_info.version
 
-#: The path of ``libtorch_elu.so``, which holds the operators and nothing of Python.
-library_path: str = str(_PACKAGE / "lib" / "libtorch_elu.so")
+#: The path of ``libtorch_elu.so``, which holds the operators and nothing of Python or CUDA.
+library_path: str = str(_FOLDER / "libtorch_elu.so")
 
 #: What to add to ``CMAKE_PREFIX_PATH`` so that ``find_package(TorchELU)`` finds this package.
 cmake_prefix_path: str = str(_PACKAGE / "share" / "cmake")
@@ -42,10 +63,6 @@ def include_paths() -> list[str]:
     True
     """
     return [str(_PACKAGE / "include")]
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 def _is_loaded(path: str) -> bool:
@@ -71,20 +88,30 @@ def _check_whole(path: Path) -> None:
         raise OSError(f"the file is cut short after {actual} bytes")
 
 
-def _load() -> None:
-    if _minor(torch.__version__) != _minor(_build_info.torch_version):
-        raise ImportError(
-            f"torch_elu was built for PyTorch {_minor(_build_info.torch_version)}, but PyTorch "
-            f"{torch.__version__} is installed: {_REBUILD}."
-        )
+def _check_installation() -> None:
     for parent in _PACKAGE.parents:
         if parent.is_file():
             raise ImportError(
                 f"torch_elu cannot be imported from the archive {parent}, since the system loads "
                 "no library out of an archive: unpack it, or install torch_elu with pip."
             )
+    if not _FOLDER.is_dir():
+        newest = built_for[-1] if built_for else _minor(torch.__version__)
+        raise ImportError(
+            f"torch_elu was built for PyTorch {', '.join(built_for) or 'none'}, but PyTorch "
+            f"{torch.__version__} is installed: run `pip install 'torch=={newest}.*'`, install a "
+            f"torch_elu for that one, or {_REBUILD}."
+        )
     if not Path(library_path).is_file():
-        raise ImportError(f"torch_elu's library {library_path} is missing: {_REBUILD}.")
+        raise ImportError(f"torch_elu's library {library_path} is missing: {_REINSTALL}{_REBUILD}.")
+
+
+def _load(path: str) -> None:
+    _check_whole(Path(path))
+    torch.ops.load_library(path)
+
+
+def _load_library() -> None:
     try:
         if hasattr(torch.ops.torch_elu, "elu") and not _is_loaded(library_path):
             maps = Path("/proc/self/maps").read_text()
@@ -94,31 +121,52 @@ def _load() -> None:
                 f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: "
                 f"remove the call that loads it, or load {library_path} there."
             )
-        _check_whole(Path(library_path))
-        torch.ops.load_library(library_path)
+        _load(library_path)
     except OSError as error:
         raise ImportError(
-            f"torch_elu's library {library_path} cannot be loaded ({error}): {_REBUILD}."
+            f"torch_elu's library {library_path} cannot be loaded ({error}): {_REINSTALL}{_REBUILD}."
         ) from error
+
+
+def _load_cuda() -> str:
+    """Loads the CUDA kernels, GPU or not, and returns why not where that cannot work."""
+    built, has = _build_info.cuda_version, torch.version.cuda
+    if not built:
+        return "not built"
+    if has is None or has.split(".")[0] != built.split(".")[0]:
+        found = f"CUDA {has}" if has else f"ROCm {torch.version.hip}" if torch.version.hip else ""
+        return (
+            f"not loaded: compiled with CUDA {built}, and this PyTorch is built "
+            f"{'with ' + found if found else 'without CUDA'}"
+        )
+    path = str(_FOLDER / "libtorch_elu_cuda.so")
+    try:
+        _load(path)
+    except OSError as error:
+        return f"not loaded: {path} cannot be loaded ({error})"
+    return ""
 
 
 def _load_extension() -> None:
-    """Loads _C, the direct calls from Python, which needs the library."""
-    spec = importlib.util.find_spec(f"{__package__}._C")
+    """Loads _C, the direct calls from Python, or puts what calls torch.ops in its place."""
+    name = f"{__package__}._C"
+    sys.modules[str(__package__)].__path__.insert(0, str(_FOLDER))
+    spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        built = ", ".join(path.name for path in _PACKAGE.glob("_C.*.so")) or "none"
-        raise ImportError(
-            f"torch_elu's extension _C for Python {sys.version_info[0]}.{sys.version_info[1]} is "
-            f"missing in {_PACKAGE} (there: {built}): {_REBUILD}."
-        )
+        sys.modules[name] = importlib.import_module("._without_extension", __package__)
+        return
     try:
         _check_whole(Path(spec.origin))
-        importlib.import_module(spec.name)
+        importlib.import_module(name)
     except (OSError, ImportError) as error:
         raise ImportError(
-            f"torch_elu's extension {spec.origin} cannot be loaded ({error}): {_REBUILD}."
+            f"torch_elu's extension {spec.origin} cannot be loaded ({error}): "
+            f"{_REINSTALL}{_REBUILD}."
         ) from error
 
 
-_load()
+_check_installation()
+_load_library()
+#: Why the CUDA kernels are not in use; empty where they are.
+without_cuda: str = _load_cuda()
 _load_extension()

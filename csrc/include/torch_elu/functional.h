@@ -128,7 +128,7 @@ TORCH_ELU_API std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_back
 /// The version of this library.
 TORCH_ELU_API std::string version();
 
-/// The CUDA toolkit that the library was built with, empty where it holds no CUDA kernels.
+/// The CUDA toolkit that the CUDA kernels were compiled with, empty where none are loaded.
 TORCH_ELU_API std::string cuda_version();
 
 /// The instruction set that the CPU kernels use here: "avx512", "avx2" or "baseline".
