@@ -49,7 +49,7 @@ export PATH := $(BIN):$(PATH)
 
 SOURCES := $(shell find csrc cmake python/torch_elu -type f \
              -regex '.*\.\(h\|cpp\|cu\|cmake\|in\|map\|py\|pyi\|typed\)' -not -name _build_info.py \
-             -not -path '*/torch_elu/share/*' -not -path 'python/torch_elu/include/*') \
+             -not -path '*/torch_elu/share/*' -not -path 'python/torch_elu/include/*' -not -path '*/torch_elu/torch-*') \
            CMakeLists.txt setup.py pyproject.toml version.txt README.md LICENSE
 # Another choice of Python, PyTorch or CUDA makes another stamp, and so a new set-up.
 CHOICE := $(subst /,_,$(PYTHON))-$(if $(TORCH_VERSION),$(TORCH_VERSION),newest)

@@ -24,21 +24,30 @@ if found and int(found[0]) < 77:
         "installed: run `pip install 'setuptools>=77'`."
     )
 
-try:
-    import torch
-except ImportError as error:
-    sys.exit(
-        "torch_elu is built against the PyTorch that it will run with, and none is installed here. "
-        "Run `pip install torch`, then `pip install --no-build-isolation .` "
-        f"(without --no-build-isolation pip hides the installed PyTorch from the build). [{error}]"
-    )
+from setuptools.command.bdist_wheel import bdist_wheel  # noqa: E402  (older ones have none)
+
+# Where tools/build_wheel.py has put libraries for several versions of PyTorch; the wheel's system.
+PACKAGE = os.environ.get("TORCH_ELU_PACKAGE")
+PLATFORM = os.environ.get("TORCH_ELU_PLATFORM", "")
+
+if PACKAGE is None:
+    try:
+        import torch
+    except ImportError as error:
+        sys.exit(
+            "torch_elu is built against the PyTorch that it will run with, and none is installed "
+            "here. Run `pip install torch`, then `pip install --no-build-isolation .` (without "
+            f"--no-build-isolation pip hides the installed PyTorch from the build). [{error}]"
+        )
 
 
-def torch_minor() -> str:
-    """The minor version of the installed PyTorch, "2.15" for example, if it is a supported one."""
+def requirement() -> str:
+    """The minor version of the installed PyTorch, if it is a supported one; of a wheel, all."""
     supported = re.search(r"torch>=2\.(\d+),<2\.(\d+)", (ROOT / "pyproject.toml").read_text())
-    match = re.match(r"(\d+)\.(\d+)", torch.__version__)
     assert supported is not None
+    if PACKAGE is not None:
+        return supported[0]
+    match = re.match(r"(\d+)\.(\d+)", torch.__version__)
     assert match is not None, torch.__version__
     oldest, newest = int(supported[1]), int(supported[2]) - 1
     if not (2, oldest) <= (int(match[1]), int(match[2])) <= (2, newest):
@@ -46,7 +55,7 @@ def torch_minor() -> str:
             f"torch_elu supports PyTorch 2.{oldest} to 2.{newest}, but {torch.__version__} is "
             f"installed. Run `pip install 'torch==2.{newest}.*'`."
         )
-    return match[0]
+    return f"torch=={match[0]}.*"
 
 
 def find_tool(name: str) -> str | None:
@@ -76,6 +85,11 @@ class CMakeBuild(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """Runs CMake; ``ext`` only says where the package is being put together."""
+        if PACKAGE is not None:
+            shutil.copytree(
+                PACKAGE, Path(self.get_ext_fullpath(ext.name)).parent, dirs_exist_ok=True
+            )
+            return
         cmake = find_tool("cmake")
         if cmake is None:
             sys.exit("torch_elu needs CMake 3.24 or newer to build: run `pip install cmake ninja`.")
@@ -110,9 +124,18 @@ class CMakeBuild(build_ext):
         subprocess.run([cmake, "--install", str(build)], check=True)
 
 
+class Wheel(bdist_wheel):
+    """Names a wheel that was built for several versions of PyTorch and Python accordingly."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Python, its ABI, and the oldest system."""
+        tag: tuple[str, str, str] = super().get_tag()
+        return tag if PACKAGE is None else ("py3", "none", PLATFORM)
+
+
 setup(
     ext_modules=[Extension("torch_elu._C", sources=[])],
-    cmdclass={"build_ext": CMakeBuild},
+    cmdclass={"build_ext": CMakeBuild, "bdist_wheel": Wheel},
     # The library uses PyTorch's C++ interface, which changes with each minor version.
-    install_requires=[f"torch=={torch_minor()}.*"],
+    install_requires=[requirement()],
 )

@@ -9,7 +9,7 @@ import sys
 
 import torch
 
-from . import _build_info, _C, _library
+from . import _C, _build_info, _library
 from .doctor import bench as benchmark
 from .doctor import check as checks
 

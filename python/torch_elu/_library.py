@@ -124,7 +124,8 @@ def _load_library() -> None:
         _load(library_path)
     except OSError as error:
         raise ImportError(
-            f"torch_elu's library {library_path} cannot be loaded ({error}): {_REINSTALL}{_REBUILD}."
+            f"torch_elu's library {library_path} cannot be loaded ({error}): "
+            f"{_REINSTALL}{_REBUILD}."
         ) from error
 
 

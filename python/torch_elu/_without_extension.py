@@ -1,5 +1,7 @@
-"""What ``_C`` has, through ``torch.ops``: for a Python that ``_C`` was not built for, with the same
-results and errors. A call takes about twice as long."""
+"""What ``_C`` has, through ``torch.ops``: for a Python that ``_C`` was not built for.
+
+Results and errors are the same; a call takes about twice as long.
+"""
 
 from __future__ import annotations
 
@@ -13,78 +15,79 @@ _ops = torch.ops.torch_elu
 _SELU_ALPHA, _SELU_SCALE = _ops.selu_coefficients()
 
 
-def _check_tensor(input: Any, function: str) -> None:
-    if not isinstance(input, Tensor):
-        raise TypeError(
-            f"{function}(): argument 'input' must be Tensor, not {_type_name(input)}"
-        )
+def elu(*arguments: Any) -> Tensor:
+    """As ``_C.elu(input, alpha, inplace, save_output)``."""
+    input, alpha, inplace, save_output = _checked("elu", 4, arguments)
+    return _call(input, _double("elu", alpha), 1.0, 1.0, inplace, save_output)
 
 
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _double(value: Any, function: str) -> float:
-    """A number as C's double, which float() of a string is not."""
-    if isinstance(value, Tensor) and (value.dim() != 0 or value.requires_grad):
-        raise TypeError(
-            f"{function}(): argument 'alpha' must be Number, not {type(value).__name__} "
-            "with dimensions or that requires grad"
-        )
-    try:
-        return math.ldexp(value, 0)
-    except TypeError:
-        raise TypeError(
-            f"{function}(): argument 'alpha' must be Number, not {_type_name(value)}"
-        ) from None
-
-
-def _call(
-    input: Tensor,
-    alpha: float,
-    scale: float,
-    input_scale: float,
-    inplace: bool,
-    save_output: bool,
-) -> Tensor:
-    if inplace:
-        return _ops.elu_.default(input, alpha, scale, input_scale)
-    return _ops.elu.default(input, alpha, scale, input_scale, save_output=bool(save_output))
-
-
-def elu(input: Tensor, alpha: float, inplace: bool, save_output: bool, /) -> Tensor:
-    _check_tensor(input, "elu")
-    return _call(input, _double(alpha, "elu"), 1.0, 1.0, inplace, save_output)
-
-
-def selu(input: Tensor, inplace: bool, /) -> Tensor:
-    _check_tensor(input, "selu")
+def selu(*arguments: Any) -> Tensor:
+    """As ``_C.selu(input, inplace)``."""
+    input, inplace = _checked("selu", 2, arguments)
     return _call(input, _SELU_ALPHA, _SELU_SCALE, 1.0, inplace, False)
 
 
-def celu(input: Tensor, alpha: float, inplace: bool, save_output: bool, /) -> Tensor:
-    _check_tensor(input, "celu")
-    alpha = _double(alpha, "celu")
+def celu(*arguments: Any) -> Tensor:
+    """As ``_C.celu(input, alpha, inplace, save_output)``."""
+    input, alpha, inplace, save_output = _checked("celu", 4, arguments)
+    alpha = _double("celu", alpha)
     return _call(input, alpha, 1.0, _ops.celu_input_scale(alpha), inplace, save_output)
 
 
-def elu_plus_one(input: Tensor, /) -> Tensor:
-    _check_tensor(input, "elu_plus_one")
-    return _ops.elu_plus_one.default(input)
+def elu_plus_one(*arguments: Any) -> Tensor:
+    """As ``_C.elu_plus_one(input)``."""
+    return _ops.elu_plus_one.default(*_checked("elu_plus_one", 1, arguments))
 
 
 def convert_script(module: Any, save_output: bool, /) -> tuple[Any, int]:
+    """The converted model, and how many activations were replaced."""
     return _ops.convert_script(module, save_output)
 
 
 def revert_script(module: Any, /) -> tuple[Any, int]:
+    """The reverted model, and how many activations were replaced."""
     return _ops.revert_script(module)
 
 
 class OverrideAten:
+    """Puts the CPU kernels under ``aten::elu`` for as long as it lives."""
+
     def __init__(self) -> None:
         _ops.begin_override_aten()
 
     def __del__(self, end: Any = _ops.end_override_aten) -> None:
         end()
+
+
+def _checked(function: str, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(arguments) != count:
+        raise TypeError(f"{function}() takes {count} arguments, but got {len(arguments)}")
+    if not isinstance(arguments[0], Tensor):
+        raise TypeError(
+            f"{function}(): argument 'input' must be Tensor, not {_name_of_type(arguments[0])}"
+        )
+    return arguments
+
+
+def _name_of_type(value: Any) -> str:
+    kind = type(value)  # a class of C's has its module in its name, as C sees it
+    is_of_python = kind.__flags__ & 1 << 9  # allocated on the heap
+    return kind.__name__ if is_of_python or kind.__module__ == "builtins" else f"{kind}"[8:-2]
+
+
+def _double(function: str, alpha: Any) -> float:
+    problem = f"{function}(): argument 'alpha' must be Number, not {_name_of_type(alpha)}"
+    if isinstance(alpha, Tensor) and (alpha.dim() != 0 or alpha.requires_grad):
+        raise TypeError(f"{problem} with dimensions or that requires grad")
+    try:
+        return math.ldexp(alpha, 0)  # not float(), which takes a string
+    except TypeError:
+        raise TypeError(problem) from None
+
+
+def _call(
+    input: Tensor, alpha: float, scale: float, input_scale: float, inplace: Any, save_output: Any
+) -> Tensor:
+    if inplace:
+        return _ops.elu_.default(input, alpha, scale, input_scale)
+    return _ops.elu.default(input, alpha, scale, input_scale, save_output=bool(save_output))

@@ -6,15 +6,22 @@ import json
 import re
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
 import torch
 import torch_elu
 
-PACKAGE = Path(torch_elu.__file__).parent
+from tools import check_wheel
+
 LIBRARY = Path(torch_elu.library_path)
-(BINDINGS,) = PACKAGE.glob("_C.*.so")
+BINDINGS = LIBRARY.with_name(f"_C{sysconfig.get_config_var('EXT_SUFFIX')}")
+CUDA = LIBRARY.with_name("libtorch_elu_cuda.so")
+KERNELS = sorted(LIBRARY.parents[1].glob("lib/libtorch_elu_kernels_*.so"))
+LIBRARIES = [path for path in (LIBRARY, BINDINGS, CUDA, *KERNELS) if path.exists()]
+needs_bindings = pytest.mark.skipif(not BINDINGS.exists(), reason="this Python has no _C")
+needs_cuda = pytest.mark.skipif(not CUDA.exists(), reason="this build has no CUDA kernels")
 
 # Of each function the name alone; a constructor appears twice, once for derived classes.
 FUNCTIONS = {
@@ -57,19 +64,31 @@ def test_library_exports_its_interface_and_nothing_of_torch_or_of_the_standard_l
     assert exported(LIBRARY) == EXPORTED
 
 
+@needs_bindings
 def test_bindings_export_what_python_asks_for() -> None:
     assert exported(BINDINGS) == {"PyInit__C"}
 
 
-@pytest.fixture(params=[LIBRARY, BINDINGS], ids=["library", "bindings"])
+@needs_cuda
+def test_the_cuda_half_exports_the_kernels_alone() -> None:
+    assert exported(CUDA) == set()
+    (kernels,) = KERNELS
+    names = exported(kernels)
+    assert names
+    assert all(name.startswith("torch_elu::cuda::Kernels<") for name in names), names
+
+
+@pytest.fixture(params=LIBRARIES, ids=lambda path: path.name.split(".")[0])
 def library(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
 def test_libraries_are_searched_beside_this_one_only(library: Path) -> None:
     dynamic = run("readelf", "-dW", library)
-    (folders,) = re.findall(r"\(R(?:UN)?PATH\).*\[(.*)\]", dynamic)
-    assert all(folder.split("/")[0] == "$ORIGIN" for folder in folders.split(":")), folders
+    folders = re.findall(r"\(R(?:UN)?PATH\).*\[(.*)\]", dynamic)
+    assert folders or library in KERNELS  # which need nothing but the system's
+    for folder in ":".join(folders).split(":"):
+        assert folder in {"", "$ORIGIN", "$ORIGIN/../lib", "$ORIGIN/../../torch/lib"}
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
     assert not [name for name in needed if "/" in name]
 
@@ -85,19 +104,25 @@ def test_no_memory_is_writable_and_executable(library: Path) -> None:
     assert not [kind for kind, flags in segments if "W" in flags and "E" in flags]
 
 
-def test_the_library_is_free_of_python() -> None:
+def test_the_library_is_free_of_python_and_cuda() -> None:
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-dW", LIBRARY))
-    assert "libtorch_cpu.so" in needed
-    assert not [name for name in needed if "python" in name]
+    of_pytorch = {name for name in needed if name.startswith(("libtorch", "libc10", "libcu"))}
+    assert of_pytorch == {"libtorch_cpu.so", "libc10.so"}
     assert not re.findall(r" _?Py[A-Z_]\w*", run("nm", "-D", "--undefined-only", LIBRARY))
 
 
 def test_nothing_of_the_network_or_of_other_programs_is_called(library: Path) -> None:
     symbols = run("nm", "-D", "--undefined-only", library)
     called = {line.split()[-1].split("@")[0] for line in symbols.splitlines()}
-    assert "memcpy" in called or "malloc" in called or "strlen" in called
+    assert called & {"memcpy", "malloc", "strlen", "__cxa_atexit"}
     forbidden = "socket connect getaddrinfo gethostbyname send recv bind fork execve system popen"
     assert called & {*forbidden.split(), "fopen", "open", "creat"} == set()
+
+
+def test_no_library_takes_the_process_for_single_threaded(library: Path) -> None:
+    # As 1, other threads would count shared_ptr without atomic operations.
+    run("readelf", "--version")
+    assert check_wheel.single_threaded(library) == 0
 
 
 def files_and_times(folder: Path) -> dict[Path, int]:

@@ -16,6 +16,7 @@ import torch_elu
 from torch_elu._build_info import cuda_version
 
 INSTALLED = Path(torch_elu.__file__).parent
+LIBRARY = Path(torch_elu.library_path)
 TORCH = Path(torch.__path__[0]).resolve()
 
 
@@ -24,8 +25,9 @@ def package(tmp_path: Path) -> Path:
     """The installed package with no PyTorch beside it, in a folder with a space in its name."""
     folder = tmp_path / "a folder" / "torch_elu"
     shutil.copytree(INSTALLED / "share", folder / "share")
-    for name in ("include", "lib"):
-        (folder / name).symlink_to(INSTALLED / name)
+    for path in INSTALLED.iterdir():
+        if path.name in ("include", "lib") or path.name.startswith("torch-"):
+            (folder / path.name).symlink_to(path)
     return folder
 
 
@@ -103,7 +105,10 @@ def test_a_static_library_in_between_loses_neither_the_library_nor_nvidias(
     build = tmp_path / "build"
     cmake("--build", build, environment={"LD_LIBRARY_PATH": str(build)})
     loaded = subprocess.run([build / "app"], capture_output=True, text=True, check=True).stdout
-    for library in (INSTALLED / "lib" / "libtorch_elu.so", TORCH / "lib" / "libtorch.so"):
+    libraries = [LIBRARY, TORCH / "lib" / "libtorch.so"]
+    if cuda_version:
+        libraries.append(LIBRARY.with_name("libtorch_elu_cuda.so"))
+    for library in libraries:
         assert f"{library.resolve()}\n" in loaded
 
 
@@ -117,8 +122,9 @@ target_link_libraries(app PRIVATE TorchELU::torch_elu)
 def test_an_app_starts_where_pytorch_does_not_lie_beside_the_package(
     tmp_path: Path, package: Path
 ) -> None:
-    (package / "lib").unlink()
-    shutil.copytree(INSTALLED / "lib", package / "lib")  # its run path leads nowhere from there
+    folder = package / LIBRARY.parent.name
+    folder.unlink()
+    shutil.copytree(LIBRARY.parent, folder)  # its run path leads nowhere from there
     (tmp_path / "app.cpp").write_text(
         "#include <torch_elu/torch_elu.h>\n"
         "int main() { return torch_elu::elu(torch::zeros(1)).item<float>() != 0; }\n"
@@ -154,16 +160,31 @@ def test_a_pytorch_that_was_given_is_kept(tmp_path: Path, package: Path, other_t
     cmake(*app, succeeds=False)
 
 
-@pytest.mark.skipif(not cuda_version, reason="this build has no CUDA kernels")
-def test_a_pytorch_without_cuda_is_refused_by_a_package_with(tmp_path: Path, package: Path) -> None:
+def test_with_a_pytorch_without_cuda_an_app_has_the_cpu_half_alone(
+    tmp_path: Path, package: Path
+) -> None:
     without_cuda = tmp_path / "cpu" / "torch"
     (without_cuda / "lib").mkdir(parents=True)
     (without_cuda / "include").symlink_to(TORCH / "include")
-    app = project(tmp_path, "find_package(TorchELU REQUIRED)\n")
-    prefix = prefix_path(package / "share" / "cmake", without_cuda)
-    output = cmake(*app, prefix, succeeds=False)
-    assert f"but the PyTorch in {without_cuda} is built without CUDA" in output
-    assert f"Take one with CUDA {cuda_version}, or build" in output
+    for name in ("libc10.so", "libtorch_cpu.so"):
+        (without_cuda / "lib" / name).symlink_to(TORCH / "lib" / name)
+    # PyTorch's own names its CUDA half.
+    empty = ("-shared", "-o", without_cuda / "lib" / "libtorch.so", "-x", "c", "/dev/null")
+    subprocess.run([os.environ.get("CXX", "c++"), *empty], check=True)
+    (tmp_path / "model.cpp").write_text("int model() { return 0; }\n")
+    (tmp_path / "app.cpp").write_text(PRINTS_ITS_LIBRARIES)
+    folders = [TORCH / "lib", *TORCH.parent.glob("nvidia/*/lib")]  # of what that libtorch_cpu needs
+    environment = {"LD_LIBRARY_PATH": ":".join(map(str, folders))}
+    cmake(*project(tmp_path, APP), prefix_path(package / "share" / "cmake", without_cuda))
+    cmake("--build", tmp_path / "build", environment=environment)
+    app = [tmp_path / "build" / "app"]
+    loaded = subprocess.run(
+        app, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    ).stdout
+    assert str(LIBRARY.resolve()) in loaded
+    assert not [
+        name for name in ("libtorch_elu_cuda", "libtorch_cuda.", "libc10_cuda") if name in loaded
+    ]
 
 
 def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
@@ -178,7 +199,7 @@ def test_a_build_without_pytorch_says_what_is_missing(tmp_path: Path, repository
 
 
 def test_the_installed_files_name_no_folder_of_the_building_machine(repository: Path) -> None:
-    files = list((INSTALLED / "share" / "cmake" / "TorchELU").iterdir())
+    files = list(INSTALLED.rglob("*.cmake"))
     assert "TorchELUTargets.cmake" in {file.name for file in files}
     for file in files:
         text = file.read_text()

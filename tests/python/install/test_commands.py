@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch_elu
 from conftest import RunPython
-from torch_elu import __main__, _build_info
+from torch_elu import _C, __main__, _build_info, _library
 from torch_elu.doctor import bench as _bench
 from torch_elu.doctor import check as _check
 from torch_elu.doctor import timing as _timing
@@ -76,13 +76,17 @@ def test_the_report_stands_in_two_columns_and_says_what_a_bug_report_needs(
 ) -> None:
     monkeypatch.setattr(_build_info, "cuda_version", "13.2")
     monkeypatch.setattr(_build_info, "cuda_architectures", "80;90")
+    monkeypatch.setattr(_library, "without_cuda", "")
     monkeypatch.setattr(torch.version, "cuda", None)
     assert exit_status(monkeypatch) == 0
     lines = capsys.readouterr().out.splitlines()
     (values,) = {re.match(r"[^:]+: +", line).end() for line in lines}
     found = {line[:values].rstrip(" :"): line[values:] for line in lines}
     assert all(found.pop(name) for name in ("built with compiler", "Python", "system", "GPU"))
-    assert found.pop("built with PyTorch").startswith(".".join(torch.__version__.split(".")[:2]))
+    assert ".".join(torch.__version__.split(".")[:2]) in found.pop("built for PyTorch")
+    assert found.pop("calls").startswith(
+        "directly" if _C.__name__ == "torch_elu._C" else "through torch.ops, since this torch_elu"
+    )
     assert found == {
         "torch_elu": torch_elu.__version__,
         "library": torch_elu.library_path,
@@ -91,8 +95,8 @@ def test_the_report_stands_in_two_columns_and_says_what_a_bug_report_needs(
         "CPU threads": str(torch.get_num_threads()),
         "CUDA kernels": "built with CUDA 13.2 for 80, 90",
     }
-    monkeypatch.setattr(_build_info, "cuda_version", "")
-    assert "not built; CUDA tensors use PyTorch's own elu" in __main__.report()
+    monkeypatch.setattr(_library, "without_cuda", "not built")
+    assert "not built; GPUs use PyTorch's own elu" in __main__.report()
 
 
 def cancelling(x: torch.Tensor, *arguments: Any) -> torch.Tensor:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch_elu
+from torch_elu import _build_info
 
 INSTALLED = Path(torch_elu.__file__).parent
 PROJECT_FILES = [
@@ -38,19 +39,29 @@ def files_below(folder: Path) -> set[str]:
     }
 
 
-def expected_in_a_wheel(repository: Path) -> set[str]:
+def expected_in_a_wheel(repository: Path, with_cuda: bool) -> set[str]:
     sources = repository / "python" / "torch_elu"
     kept = (".py", ".pyi", ".typed")
     python = {name for name in files_below(sources) if Path(name).suffix in kept}
     headers = files_below(repository / "csrc" / "include" / "torch_elu")
-    cmake = ["Config", "ConfigVersion", "ImportTorch", "Targets", "Targets-release"]
+    cmake = ["Config", "ConfigVersion", "ImportTorch"]
+    of_the_minor = [
+        "libtorch_elu.so",
+        f"_C{sysconfig.get_config_var('EXT_SUFFIX')}",
+        "TorchELUTargets.cmake",
+        "TorchELUTargets-release.cmake",
+    ]
+    cuda = set()
+    if with_cuda:
+        of_the_minor.append("libtorch_elu_cuda.so")
+        cuda = {f"lib/libtorch_elu_kernels_cu{_build_info.cuda_version.split('.')[0]}.so"}
     return {
         *python,
         *(f"include/torch_elu/{name}" for name in headers),
         *(f"share/cmake/TorchELU/TorchELU{name}.cmake" for name in cmake),
+        *(f"{Path(torch_elu.library_path).parent.name}/{name}" for name in of_the_minor),
+        *cuda,
         "_build_info.py",
-        f"_C{sysconfig.get_config_var('EXT_SUFFIX')}",
-        "lib/libtorch_elu.so",
     }
 
 
@@ -60,7 +71,7 @@ def test_an_installed_wheel_holds_the_package_and_nothing_else(repository: Path)
         for path in distribution("torch_elu").files or []
         if "__pycache__" not in path.parts and not path.parts[0].endswith(".dist-info")
     }
-    expected = expected_in_a_wheel(repository)
+    expected = expected_in_a_wheel(repository, bool(_build_info.cuda_version))
     assert recorded == {f"torch_elu/{name}" for name in expected}
     assert files_below(INSTALLED) == expected
 
@@ -80,7 +91,15 @@ def copy_of_the_sources(repository: Path, folder: Path) -> Path:
     for name in PROJECT_FILES:
         shutil.copy(repository / name, folder)
     for name in ("csrc", "cmake", "python"):
-        build = ("__pycache__", "*.egg-info", "include", "lib", "share", "_build_info.py", "*.so")
+        build = (
+            "__pycache__",
+            "*.egg-info",
+            "include",
+            "lib",
+            "share",
+            "torch-*",
+            "_build_info.py",
+        )
         ignore = shutil.ignore_patterns(*(build if name == "python" else build[:2]))
         shutil.copytree(repository / name, folder / name, ignore=ignore)
     return folder
@@ -119,7 +138,7 @@ def test_a_source_distribution_holds_every_source_and_nothing_that_was_built(
     sources = copy_of_the_sources(repository, tmp_path / "sources")
     expected = files_below(sources)
     package = sources / "python" / "torch_elu"
-    for built in ("lib/libtorch_elu.so", "include/torch_elu/nn.h", "_C.so", "_build_info.py"):
+    for built in ("torch-2.15/libtorch_elu.so", "include/torch_elu/nn.h", "_build_info.py"):
         (package / built).parent.mkdir(parents=True, exist_ok=True)
         (package / built).touch()
     (sources / "cmake" / "some.pyc").touch()
@@ -163,7 +182,7 @@ def test_a_wheel_built_from_a_source_distribution_installs_works_and_uninstalls(
     assert re.fullmatch(rf"torch_elu-[\d.]+-{tag}-{tag}-linux_\w+\.whl", wheel.name)
     with zipfile.ZipFile(wheel) as archive_of_wheel:
         held = {name for name in archive_of_wheel.namelist() if ".dist-info/" not in name}
-    assert held == {f"torch_elu/{name}" for name in expected_in_a_wheel(repository)}
+    assert held == {f"torch_elu/{name}" for name in expected_in_a_wheel(repository, False)}
 
     before = files_below(packages_of(environment))
     install = (*pip, "install", "--quiet", "--no-deps", "--ignore-installed", wheel)

@@ -13,8 +13,10 @@ import pytest
 import torch
 import torch_elu
 from conftest import RunPython
+from torch_elu._build_info import cuda_version
 
 PACKAGE = Path(torch_elu.__file__).parent
+MINOR = ".".join(torch.__version__.split(".")[:2])
 
 
 def test_version_is_that_of_version_txt(repository: Path) -> None:
@@ -41,16 +43,19 @@ def copy_of_package(folder: Path) -> Path:
     )
 
 
+def library_of(package: Path) -> Path:
+    return package / Path(torch_elu.library_path).relative_to(PACKAGE)
+
+
 def pretend_another_torch(package: Path) -> None:
-    build_info = package / "_build_info.py"
-    text = build_info.read_text()
-    changed = re.sub(r'^torch_version = ".*"', 'torch_version = "1.13.1"', text, flags=re.MULTILINE)
-    assert changed != text
-    build_info.write_text(changed)
+    for folder in package.glob("torch-*"):
+        shutil.rmtree(folder)
+    (package / "torch-1.9").mkdir()
+    (package / "torch-1.13").mkdir()
 
 
 def delete_library(package: Path) -> None:
-    (package / "lib" / "libtorch_elu.so").unlink()
+    library_of(package).unlink()
 
 
 def delete_build(package: Path) -> None:
@@ -58,48 +63,28 @@ def delete_build(package: Path) -> None:
 
 
 def overwrite_library(package: Path) -> None:
-    (package / "lib" / "libtorch_elu.so").write_text("not a library\n" * 100)
+    library_of(package).write_text("not a library\n" * 100)
 
 
 def overwrite_with_another_format(package: Path) -> None:
     # ELF of 32 bits, which has other fields where that of 64 has its offsets.
-    (package / "lib" / "libtorch_elu.so").write_bytes(b"\x7fELF\x01" + b"\xff" * 95)
-
-
-def delete_extension(package: Path) -> None:
-    for path in package.glob("_C.*.so"):
-        path.unlink()
-
-
-def rename_extension(package: Path) -> None:
-    (path,) = package.glob("_C.*.so")
-    path.rename(package / "_C.cpython-399-x86_64-linux-gnu.so")
+    library_of(package).write_bytes(b"\x7fELF\x01" + b"\xff" * 95)
 
 
 REBUILD = (
     "run `pip install --no-build-isolation --no-deps --force-reinstall .` in the source folder"
 )
+LIBRARY = "library {package}/torch-" + MINOR + "/libtorch_elu.so "
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "another torch": (
         pretend_another_torch,
-        "was built for PyTorch 1.13, but PyTorch {torch} is installed: {rebuild}",
+        "was built for PyTorch 1.9, 1.13, but PyTorch {torch} is installed: "
+        "run `pip install 'torch==1.13.*'`, install a torch_elu for that one, or {rebuild}",
     ),
-    "no library": (
-        delete_library,
-        "torch_elu's library {package}/lib/libtorch_elu.so is missing: {rebuild}",
-    ),
+    "no library": (delete_library, f"torch_elu's {LIBRARY}is missing: "),
     "not built": (delete_build, "torch_elu in {package} has not been built: {rebuild}"),
-    "broken library": (overwrite_library, "library {package}/lib/libtorch_elu.so cannot be loaded"),
-    "library of another format": (
-        overwrite_with_another_format,
-        "library {package}/lib/libtorch_elu.so cannot be loaded",
-    ),
-    "no extension": (delete_extension, "is missing in {package} (there: none): {rebuild}"),
-    "extension of another Python": (
-        rename_extension,
-        f"torch_elu's extension _C for Python {sys.version_info[0]}.{sys.version_info[1]} "
-        "is missing in {package} (there: _C.cpython-399-x86_64-linux-gnu.so): {rebuild}",
-    ),
+    "broken library": (overwrite_library, f"{LIBRARY}cannot be loaded"),
+    "library of another format": (overwrite_with_another_format, f"{LIBRARY}cannot be loaded"),
 }
 
 
@@ -120,6 +105,124 @@ def test_a_damaged_package_says_what_to_run(
     assert REBUILD in sentence
     assert "cut short" not in sentence
 
+
+def test_a_wheel_says_how_to_install_it_again(tmp_path: Path, run_python: RunPython) -> None:
+    package = copy_of_package(tmp_path / "packages")
+    (package / "torch-1.13").mkdir()  # libraries for more than one PyTorch
+    overwrite_library(package)
+    result = run_python("-c", "import torch_elu", path=package.parent, check=False)
+    assert "install its wheel again with `pip install --force-reinstall" in result.stderr
+
+
+# Another Python, another PyTorch
+
+PRETENDS = "import torch; torch.version.cuda = {cuda!r}; torch.version.hip = {hip!r}\n"
+REPORT = "import runpy; runpy.run_module('torch_elu', run_name='__main__')"
+
+
+@pytest.mark.skipif(not cuda_version, reason="this build has no CUDA kernels")
+@pytest.mark.parametrize(
+    ("cuda", "hip", "reason"),
+    [
+        (None, None, "and this PyTorch is built without CUDA"),
+        (None, "7.1", "and this PyTorch is built with ROCm 7.1"),
+        ("12.8", None, "and this PyTorch is built with CUDA 12.8"),
+    ],
+)
+def test_cuda_kernels_stay_out_of_a_pytorch_that_they_were_not_compiled_for(
+    cuda: str | None, hip: str | None, reason: str, run_python: RunPython
+) -> None:
+    script = (
+        PRETENDS.format(cuda=cuda, hip=hip)
+        + "import torch_elu; assert torch_elu.elu(torch.ones(3)).tolist() == [1, 1, 1]\n"
+        + "assert torch.ops.torch_elu.cuda_version() == ''\n"
+        + "assert 'libtorch_elu_cuda' not in open('/proc/self/maps').read()\n"
+        + REPORT
+    )
+    printed = run_python("-W", "ignore", "-c", script).stdout
+    expected = f"not loaded: compiled with CUDA {cuda_version}, {reason}; GPUs use PyTorch's own"
+    assert expected in printed
+
+
+@pytest.mark.skipif(not cuda_version, reason="this build has no CUDA kernels")
+def test_cuda_kernels_are_loaded_without_a_gpu_too(run_python: RunPython) -> None:
+    script = (
+        f"import torch_elu, torch; assert torch.ops.torch_elu.cuda_version() == {cuda_version!r}"
+    )
+    run_python("-c", script, CUDA_VISIBLE_DEVICES="")
+
+
+@pytest.mark.skipif(not cuda_version, reason="this build has no CUDA kernels")
+def test_a_broken_cuda_half_leaves_the_cpu_half_as_it_is(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    package = copy_of_package(tmp_path / "packages")
+    for kernels in package.glob("lib/libtorch_elu_kernels_*"):
+        kernels.unlink()
+    script = "import torch, torch_elu; torch_elu.elu(torch.ones(3))\n" + REPORT
+    printed = run_python("-W", "ignore", "-c", script, path=package.parent).stdout
+    assert re.search(
+        r"not loaded: .*libtorch_elu_cuda.so cannot be loaded \(libtorch_elu_k", printed
+    )
+
+
+def without_extension(folder: Path) -> Path:
+    package = copy_of_package(folder)
+    for path in package.glob("torch-*/_C.*"):
+        path.rename(path.with_name("_C.cpython-399-x86_64-linux-gnu.so"))
+    return package
+
+
+EVERY_CALL = """
+import torch, torch_elu
+from torch.nn import functional as F
+x = torch.linspace(-3, 3, 100).requires_grad_()
+for inplace in (False, True):
+    for function in (torch_elu.elu, torch_elu.selu, torch_elu.celu):
+        print(function(x.detach().clone(), inplace=inplace).tolist())
+print(torch_elu.elu_plus_one(x).tolist(), torch_elu.celu(x, 2, save="output").tolist())
+torch_elu.elu(x, 0.5, save="output").sum().backward()
+print(x.grad.tolist())
+for arguments in (([1.0],), (x, "1"), (x, b"1"), (x, None), (x, 10**400), (x, torch.ones(1))):
+    for function in (torch_elu.elu, torch_elu.celu):
+        try:
+            function(*arguments)
+        except Exception as error:
+            print(type(error), error)
+for count in range(6):
+    for name in ("elu", "selu", "celu", "elu_plus_one"):
+        try:
+            getattr(torch_elu._C, name)(*[x, 1.0, False, False, None][:count])
+        except TypeError as error:
+            print(error)
+model = torch.jit.script(torch.nn.Sequential(torch.nn.ELU(), torch.nn.SELU()))
+converted = torch_elu.convert(model)
+print(converted.graph_for(x).findNode("torch_elu::elu") is not None, converted(x).tolist())
+print(torch_elu.revert(converted)(x).tolist())
+with torch_elu.override_aten():
+    inside = F.elu(x).tolist()
+    with torch_elu.override_aten():
+        pass
+    print(inside, F.elu(x).tolist() == inside)
+print(F.elu(x).tolist(), F.elu(x).tolist() == inside)
+"""
+
+
+def test_a_python_without_extension_has_the_same_results_and_errors(
+    tmp_path: Path, run_python: RunPython
+) -> None:
+    package = without_extension(tmp_path / "packages")
+    through_ops = run_python("-W", "ignore", "-c", EVERY_CALL, path=package.parent)
+    assert through_ops.stdout == run_python("-W", "ignore", "-c", EVERY_CALL).stdout
+    assert through_ops.stdout.count("Error") > 10
+    printed = run_python("-m", "torch_elu", path=package.parent).stdout
+    major, minor = sys.version_info[:2]
+    assert (
+        f"through torch.ops, since this torch_elu has no _C for Python {major}.{minor}" in printed
+    )
+
+
+# Another copy is there
 
 LOADS = {
     "by torch": "import torch; torch.ops.load_library(path)\n",
@@ -156,7 +259,7 @@ def test_a_library_that_was_installed_anew_after_it_was_loaded_is_no_second_copy
     tmp_path: Path, run_python: RunPython
 ) -> None:
     package = copy_of_package(tmp_path / "packages")
-    library = package / "lib" / "libtorch_elu.so"
+    library = library_of(package)
     new = shutil.copy(library, tmp_path / "new.so")
     run_python(
         "-c",
@@ -182,10 +285,14 @@ def dynamic_linker() -> str:
     return found[0]
 
 
-def test_everything_the_library_needs_lies_beside_it() -> None:
+@pytest.mark.parametrize("half", ["libtorch_elu.so", "libtorch_elu_cuda.so"])
+def test_everything_the_library_needs_lies_beside_it(half: str) -> None:
     """As for an app on a machine that has nothing of CUDA but PyTorch's wheels."""
+    library = Path(torch_elu.library_path).with_name(half)
+    if not library.exists():
+        pytest.skip("this build has no CUDA kernels")
     listed = subprocess.run(
-        [dynamic_linker(), "--inhibit-cache", "--list", torch_elu.library_path],
+        [dynamic_linker(), "--inhibit-cache", "--list", library],
         capture_output=True,
         text=True,
         check=True,

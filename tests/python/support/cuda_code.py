@@ -1,4 +1,4 @@
-"""The device code in libtorch_elu.so, as cuobjdump shows it."""
+"""The device code of the library of CUDA kernels, as cuobjdump shows it."""
 
 from __future__ import annotations
 
@@ -92,9 +92,8 @@ def architectures() -> dict[str, bool]:
 def run_cuobjdump(*arguments: str) -> str:
     tool = cuobjdump()
     assert tool is not None
-    result = subprocess.run(
-        [tool, *arguments, torch_elu.library_path], capture_output=True, text=True, check=True
-    )
+    (library,) = Path(torch_elu.__file__).parent.glob("lib/libtorch_elu_kernels_*.so")
+    result = subprocess.run([tool, *arguments, library], capture_output=True, text=True, check=True)
     return result.stdout + result.stderr
 
 
