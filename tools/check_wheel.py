@@ -27,7 +27,8 @@ SYSTEM = (
 PYTORCH = r"libtorch_cpu\.so|libc10\.so"
 KINDS = {
     r"libtorch_elu\.so": PYTORCH,
-    r"libtorch_elu_cuda\.so": rf"{PYTORCH}|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu_kernels_cu\d+\.so",
+    r"libtorch_elu_cuda\.so": PYTORCH
+    + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu_kernels_cu\d+\.so",
     r"libtorch_elu_kernels_cu\d+\.so": "",
     r"_C\..*\.so": rf"{PYTORCH}|libtorch_python\.so|libtorch_elu\.so",
 }
@@ -142,7 +143,7 @@ def faults_of_contents(names: list[str], supported: list[str], is_for_any: bool)
     if len(kernels) > 1:
         yield f"the CUDA kernels are there {len(kernels)} times"
     if not is_for_any and len(folders) != 1:
-        yield f"it has libraries for {len(folders)} versions of PyTorch, but its name is for one Python"
+        yield f"it has libraries for {len(folders)} versions of PyTorch, a wheel for one Python for 1"
 
 
 def faults_of_metadata(

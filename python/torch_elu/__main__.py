@@ -28,7 +28,8 @@ def report() -> str:
         cuda = f"built with CUDA {_build_info.cuda_version} for {architectures}"
     direct = "directly into C++"
     if not _C.__name__.endswith("_C"):
-        direct = f"through torch.ops, since this torch_elu has no _C for Python {sys.version[:4]}"
+        direct = "through torch.ops, since this torch_elu has no _C for Python "
+        direct += f"{sys.version_info[0]}.{sys.version_info[1]}{sys.abiflags}"
     lines = {
         "torch_elu": torch.ops.torch_elu.version(),
         "library": _library.library_path,

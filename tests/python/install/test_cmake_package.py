@@ -182,9 +182,7 @@ def test_with_a_pytorch_without_cuda_an_app_has_the_cpu_half_alone(
         app, env={**os.environ, **environment}, capture_output=True, text=True, check=True
     ).stdout
     assert str(LIBRARY.resolve()) in loaded
-    assert not [
-        name for name in ("libtorch_elu_cuda", "libtorch_cuda.", "libc10_cuda") if name in loaded
-    ]
+    assert not re.findall("libtorch_elu_cuda|libtorch_cuda|libc10_cuda", loaded)
 
 
 def test_a_component_that_does_not_exist_is_not_found(tmp_path: Path) -> None:

@@ -91,16 +91,9 @@ def copy_of_the_sources(repository: Path, folder: Path) -> Path:
     for name in PROJECT_FILES:
         shutil.copy(repository / name, folder)
     for name in ("csrc", "cmake", "python"):
-        build = (
-            "__pycache__",
-            "*.egg-info",
-            "include",
-            "lib",
-            "share",
-            "torch-*",
-            "_build_info.py",
-        )
-        ignore = shutil.ignore_patterns(*(build if name == "python" else build[:2]))
+        always = ("__pycache__", "*.egg-info")
+        built = ("include", "lib", "share", "torch-*", "_build_info.py")
+        ignore = shutil.ignore_patterns(*always, *(built if name == "python" else ()))
         shutil.copytree(repository / name, folder / name, ignore=ignore)
     return folder
 
