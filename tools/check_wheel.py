@@ -143,7 +143,7 @@ def faults_of_contents(names: list[str], supported: list[str], is_for_any: bool)
     if len(kernels) > 1:
         yield f"the CUDA kernels are there {len(kernels)} times"
     if not is_for_any and len(folders) != 1:
-        yield f"it has libraries for {len(folders)} versions of PyTorch, a wheel for one Python for 1"
+        yield f"it has libraries for {len(folders)} versions of PyTorch, not for one"
 
 
 def faults_of_metadata(

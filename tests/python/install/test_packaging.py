@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 import torch_elu
 from test_installation import copy_of_the_sources
+
+from tools import build_wheel, check_wheel
+
+SUPPORTED = build_wheel.supported_minors()
 
 
 @pytest.fixture
@@ -127,62 +131,203 @@ def test_an_nvcc_in_cuda_home_that_is_of_no_use_is_named(
     assert f"building WITHOUT CUDA kernels ({reason}" in result.stdout
 
 
-@pytest.fixture
-def check_wheel(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "check_wheel", repository / "tools" / "check_wheel.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+PACKAGE = Path(torch_elu.__file__).parent
+MINOR = ".".join(torch.__version__.split(".")[:2])
+METADATA, WHEEL = (f"torch_elu-0.1.0.dist-info/{name}" for name in ("METADATA", "WHEEL"))
+Files = dict[str, bytes]
+Change = Callable[[Files], object]
 
 
-def wheel_of(
-    folder: Path,
-    files: dict[str, bytes] | None = None,
-    without: str = "",
-    tag: str = "linux_x86_64",
-) -> Path:
-    """The installed package as a wheel, with other files and without one."""
-    package = Path(torch_elu.__file__).parent
-    contents = {
-        str(path.relative_to(package.parent)): path.read_bytes()
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+def built_from_source() -> Files:
+    """What a wheel of the installed package holds, as built from source."""
+    tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    held = [
+        path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in str(path)
+    ]
+    others = [folder for folder in PACKAGE.glob("torch-*") if folder.name != f"torch-{MINOR}"]
+    return {
+        **{
+            path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes()
+            for path in held
+            if path.parent not in others
+        },
+        METADATA: f"Name: torch_elu\nRequires-Dist: torch=={MINOR}.*\n".encode(),
+        WHEEL: f"Tag: {tag}-{tag}-linux_{platform.machine()}\n".encode(),
     }
-    contents["torch_elu-0.1.0.dist-info/METADATA"] = (
-        b"Name: torch_elu\nRequires-Dist: torch==2.15.*\n"
-    )
-    contents.pop(without, None)
-    wheel = folder / f"torch_elu-0.1.0-py3-none-{tag}.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, content in {**contents, **(files or {})}.items():
-            archive.writestr(name, content)
-    return wheel
 
 
-def test_the_package_as_it_is_makes_a_good_wheel(tmp_path: Path, check_wheel: ModuleType) -> None:
-    assert check_wheel.check(wheel_of(tmp_path)) == []
+def for_every_pytorch() -> Files:
+    """The same as the one wheel: the libraries of this PyTorch serve as those of the others."""
+    files = built_from_source()
+    here = {name: content for name, content in files.items() if f"/torch-{MINOR}/" in name}
+    for minor in SUPPORTED:
+        files |= {name.replace(f"torch-{MINOR}", f"torch-{minor}"): here[name] for name in here}
+    files[METADATA] = b"Name: torch_elu\nRequires-Dist: torch<2.16,>=2.11\n"
+    files[WHEEL] = f"Tag: py3-none-manylinux_2_28_{platform.machine()}\n".encode()
+    return files
 
 
-def test_a_wheel_with_a_fault_is_found_out(tmp_path: Path, check_wheel: ModuleType) -> None:
-    library = Path(torch_elu.library_path).read_bytes()
-    torch_bundled = {"torch_elu/lib/libtorch_cpu.so": library}
-    assert "is bundled" in check_wheel.check(wheel_of(tmp_path, torch_bundled))[0]
-    header = "torch_elu/include/torch_elu/torch_elu.h"
-    assert check_wheel.check(wheel_of(tmp_path, without=header)) == [f"{header} is missing"]
-    other = {"torch_elu/lib/libtorch_elu.so": library.replace(b"libc10.so", b"libqwe.so")}
-    assert any("needs libqwe.so" in fault for fault in check_wheel.check(wheel_of(tmp_path, other)))
-    elsewhere = {"torch_elu/lib/libtorch_elu.so": library.replace(b"$ORIGIN", b"/origin")}
-    assert any("/origin" in fault for fault in check_wheel.check(wheel_of(tmp_path, elsewhere)))
-    unbound = {"torch_elu-0.1.0.dist-info/METADATA": b"Name: torch_elu\nRequires-Dist: torch\n"}
-    assert any(
-        "requires ['torch']" in fault for fault in check_wheel.check(wheel_of(tmp_path, unbound))
-    )
-    old = wheel_of(tmp_path, tag="manylinux_2_5_x86_64")
-    assert any("promises glibc 2.5" in fault for fault in check_wheel.check(old))
+def faults(folder: Path, files: Files, name: str = "") -> list[str]:
+    """What the check says of a wheel of these files, by the name that its tag asks for."""
+    tag = name or files[WHEEL].decode().removeprefix("Tag: ").strip()
+    wheel = folder / f"torch_elu-0.1.0-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return check_wheel.check(wheel)
+
+
+KINDS = pytest.mark.parametrize("files", [built_from_source, for_every_pytorch])
+
+
+@KINDS
+def test_the_package_as_it_is_makes_a_good_wheel(
+    tmp_path: Path, files: Callable[[], Files]
+) -> None:
+    assert faults(tmp_path, files()) == []
+
+
+LIBRARY = f"torch_elu/torch-{MINOR}/libtorch_elu.so"
+
+
+def patched(old: bytes, new: bytes) -> Change:
+    def change(files: Files) -> None:
+        assert old in files[LIBRARY]
+        files[LIBRARY] = files[LIBRARY].replace(old, new)
+
+    return change
+
+
+def with_file(name: str, content: bytes = b"") -> Change:
+    return lambda files: files.update({name: content})
+
+
+def without(name: str) -> Change:
+    return lambda files: files.pop(name)
+
+
+def with_two_libraries_of_kernels(files: Files) -> None:
+    for name in ("12", "13"):
+        files[f"torch_elu/lib/libtorch_elu_kernels_cu{name}.so"] = files[LIBRARY]
+
+
+def without_extension(files: Files) -> None:
+    for name in [name for name in files if "/_C." in name and name.endswith(".so")]:
+        del files[name]
+
+
+HEADER = "torch_elu/include/torch_elu/torch_elu.h"
+FAULTS: dict[str, tuple[Change, str]] = {
+    "PyTorch inside": (with_file("torch_elu/lib/libtorch_cpu.so"), "libtorch_cpu.so is bundled"),
+    "a file elsewhere": (with_file("tests/__init__.py"), "tests/__init__.py lies outside"),
+    "no header": (without(HEADER), f"{HEADER} is missing"),
+    "no library": (without(LIBRARY), f"{LIBRARY} is missing"),
+    "no _C": (without_extension, "_C is missing"),
+    "kernels twice": (with_two_libraries_of_kernels, "kernels are there 2 times"),
+    "another library": (patched(b"libc10.so", b"libqwe.so"), "needs libqwe.so"),
+    "the CUDA half": (patched(b"libtorch_cpu.so", b"libtorch_cud.so"), "needs libtorch_cud.so"),
+    "a folder": (patched(b"$ORIGIN/../lib", b"/home/my/./lib"), "looks for libraries in /home/my/"),
+    "an export": (
+        patched(b"_ZN9torch_elu2v17versionEv", b"_ZN8torchxelu2v17versionEvX"[:26]),
+        "exports",
+    ),
+    "no variable": (
+        patched(b"__libc_single_threaded\0", b"__libc_single_threadex\0"),
+        "has __libc_single_threaded = None, not 0",
+    ),
+    "any PyTorch": (with_file(METADATA, b"Requires-Dist: torch\n"), "it requires ['torch']"),
+    "another PyTorch": (
+        with_file(METADATA, b"Requires-Dist: torch==2.1.*\n"),
+        "it requires ['torch==2.1.*']",
+    ),
+    "another tag inside": (with_file(WHEEL, b"Tag: py2-none-any\n"), "but WHEEL says ['py2-none"),
+}
+FAULTS_OF_THE_ONE_WHEEL: dict[str, tuple[Change, str]] = {
+    "glibc": (patched(b"GLIBC_2.14\0", b"GLIBC_2.29\0"), "needs GLIBC_2.29: not manylinux_2_28"),
+    "the C++ library": (patched(b"GLIBCXX_3.4.21", b"GLIBCXX_3.4.25"), "needs GLIBCXX_3.4.25"),
+    "the C++ ABI": (patched(b"CXXABI_1.3.9\0", b"CXXABI_1.4.9\0"), "needs CXXABI_1.4.9"),
+    "no 2.12": (
+        without("torch_elu/torch-2.12/libtorch_elu.so"),
+        "torch_elu/torch-2.12/libtorch_elu.so is missing",
+    ),
+    "too large": (with_file("torch_elu/large", os.urandom(10_000_000)), "more than 10 MB"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS.keys())
+@KINDS
+def test_a_wheel_with_a_fault_is_found_out(
+    files: Callable[[], Files], change: Change, message: str, tmp_path: Path
+) -> None:
+    changed = files()
+    tag = changed[WHEEL].decode().removeprefix("Tag: ").strip()
+    change(changed)
+    found = faults(tmp_path, changed, tag)
+    assert [fault for fault in found if message in fault], found
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), FAULTS_OF_THE_ONE_WHEEL.values(), ids=FAULTS_OF_THE_ONE_WHEEL.keys()
+)
+def test_the_one_wheel_has_more_to_hold(change: Change, message: str, tmp_path: Path) -> None:
+    changed = for_every_pytorch()
+    change(changed)
+    assert [fault for fault in faults(tmp_path, changed) if message in fault]
+
+
+def test_a_wheel_for_one_pytorch_must_not_be_named_as_one_for_all(tmp_path: Path) -> None:
+    files = built_from_source()
+    found = faults(tmp_path, files, f"py3-none-manylinux_2_28_{platform.machine()}")
+    assert len([fault for fault in found if fault.endswith("is missing")]) > 4
+    assert [fault for fault in found if "not torch>=2.11,<2.16" in fault]
+    found = faults(tmp_path, for_every_pytorch(), "cp311-cp311-linux_x86_64")
+    assert f"it has libraries for {len(SUPPORTED)} versions of PyTorch, not for one" in found
+    assert [
+        fault
+        for fault in faults(tmp_path, files, "cp311-cp311-linux_riscv64")
+        if "is not for" in fault
+    ]
+    assert [
+        fault for fault in faults(tmp_path, files, "cp311-cp311-win_amd64") if "name says" in fault
+    ]
+
+
+def test_a_library_that_takes_the_process_for_single_threaded_is_found_out(
+    tmp_path: Path, repository: Path
+) -> None:
+    source = (repository / "csrc" / "compat" / "single_threaded.cpp").read_text()
+    for value in (0, 1):
+        (tmp_path / "library.cpp").write_text(source.replace("threaded = 0", f"threaded = {value}"))
+        command = ["c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "library.cpp"]
+        subprocess.run([*command, "-o", "library.so"], cwd=tmp_path, check=True)
+        assert check_wheel.single_threaded(tmp_path / "library.so") == value
+
+
+def nvcc_of(folder: Path, version: str) -> dict[str, str]:
+    """An environment in which nvcc is of this version, or none where that is empty."""
+    (folder / "bin").mkdir()
+    if version:
+        nvcc = folder / "bin" / "nvcc"
+        nvcc.write_text(f"#!/bin/sh\necho release {version}, V1\n")
+        nvcc.chmod(0o755)
+    return {"PATH": str(folder / "bin") + ":/usr/bin:/bin", "CUDA_HOME": str(folder)}
+
+
+@pytest.mark.parametrize(("version", "said"), [("", "none is here"), ("12.8", "is of CUDA 12")])
+def test_the_one_wheel_is_not_built_without_nvcc_13_unless_told(
+    version: str, said: str, repository: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        repository / "tools" / "build_wheel.py",
+        "--output",
+        tmp_path / "out",
+    ]
+    environment = nvcc_of(tmp_path, version)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"the CUDA kernels need nvcc 13, and {said}" in result.stderr.replace(str(tmp_path), "")
+    assert "set TORCH_ELU_CUDA=0 to build a wheel without them" in result.stderr
 
 
 def test_every_page_and_the_workflow_name_the_versions_of_pytorch_that_are_supported(
