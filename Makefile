@@ -18,7 +18,9 @@
 # make memory  the peak memory of training, with its table, JSON and pictures in build/memory
 # make pictures  the README's pictures in docs/pictures, from what bench, demo and memory wrote
 # make docs    the documentation site, in build/docs; a warning is an error
-# make wheel   a wheel for the PyTorch in .venv, in build/wheel, and a check of what is in it
+# make wheel   the wheel for every supported PyTorch and every Python that is here, in build/wheel, and a check of it.
+#              It downloads each PyTorch (0.5 GB) and needs nvcc 13; WHEEL_OPTIONS='--machine aarch64' cross-compiles
+# make test-wheel  installs it beside five pairs of PyTorch and Python, one after the other (5.4 GB), and tests it there
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make properties  100,000 random tensors and coefficients against references (minutes)
 # make slow    the tests that need much memory (20 GiB) or minutes
@@ -59,7 +61,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel gpu exhaustive largest-errors arm pytorch-tests sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel test-wheel gpu exhaustive largest-errors arm pytorch-tests sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -127,10 +129,18 @@ docs: build
 	$(BIN)/python -m pip install --quiet --group docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs $(BUILD)/docs
 
-wheel: build
-	rm -rf $(BUILD)/wheel
-	TORCH_ELU_BUILD_DIR=$(BUILD)/package $(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir $(BUILD)/wheel .
-	$(BIN)/python tools/check_wheel.py $(BUILD)/wheel/*.whl
+# In an environment of its own, without PyTorch.
+WHEEL_TOOLS := $(BUILD)/wheel-tools/bin/python
+WHEEL_OPTIONS ?=
+wheel:
+	$(PYTHON) -m venv $(BUILD)/wheel-tools
+	$(WHEEL_TOOLS) -m pip install --quiet --upgrade 'pip>=25.1'
+	$(WHEEL_TOOLS) -m pip install --quiet --group build
+	$(WHEEL_TOOLS) tools/build_wheel.py --output $(BUILD)/wheel $(WHEEL_OPTIONS)
+	$(WHEEL_TOOLS) tools/check_wheel.py $(BUILD)/wheel/*.whl
+
+test-wheel: wheel
+	$(WHEEL_TOOLS) tools/test_wheel.py $(BUILD)/wheel/*.whl
 
 # With the PyTorch at hand, in .venv, else beside python3, and without a network: it sets up nothing. A PYTHON that
 # was given is in its environment.

@@ -31,7 +31,10 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 def run(*command: str | Path, **environment: str) -> None:
     """Runs a command to its end, and ends with it where it fails."""
     print("+", *command, flush=True)
-    if subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}).returncode != 0:
+    # The cmake and ninja of this Python's environment come first.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **environment}
+    if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
         sys.exit(f"build_wheel: {command[0]} failed; its messages above say why.")
 
 
@@ -128,6 +131,8 @@ def main() -> None:
 
     package = output / "package" / "torch_elu"
     shutil.rmtree(package, ignore_errors=True)
+    for earlier in output.glob("*.whl"):
+        earlier.unlink()
     options = [
         "-GNinja",
         "-DTORCH_ELU_PYTHON=ON",

@@ -7,7 +7,8 @@ namespace torch_elu::cuda {
 
 // Whether code for `architectures`, as CMake writes them ("80-real 90a-real 120"), runs on a device
 // of this compute capability: machine code on its major version from its minor version on, or, with
-// "a", on it alone; what is not "-real" comes with PTX, which the driver compiles for any newer one.
+// "a", on it alone; what is not "-real" comes with PTX, which the driver compiles for any newer
+// one.
 constexpr bool have_image(std::string_view architectures, int major, int minor) {
   const int capability = major * 10 + minor;
   while (!architectures.empty()) {
