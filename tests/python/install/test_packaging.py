@@ -340,9 +340,9 @@ def test_every_page_and_the_workflow_name_the_versions_of_pytorch_that_are_suppo
         ranges = re.findall(r"(2\.\d+) to (2\.\d+)", (repository / page).read_text())
         assert set(ranges) == {(minors[0], minors[-1])}, page
     workflow = (repository / ".github" / "workflows" / "build.yml").read_text()
-    assert set(re.findall(r'torch: "(.*?)"', workflow)) >= {minors[0], minors[-1]}
-    (wheels,) = re.findall(r"torch: \[(.*?)\]", workflow)
-    assert re.findall(r'"(.*?)"', wheels) == minors
+    assert set(re.findall(r'torch: "(.*?)"', workflow)) == {minors[0], minors[-1]}
+    (pairs,) = re.findall(r"pair: \[(.*?)\]", workflow)
+    assert set(re.findall(r'"(.*?):', pairs)) == {minors[0], minors[-1]}
 
 
 def test_the_citation_names_version_and_papers(repository: Path) -> None:
