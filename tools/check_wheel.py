@@ -108,7 +108,7 @@ def faults_of_library(path: Path, machine: str, is_for_any: bool) -> Iterator[st
             yield f"{name} exports {symbol}"
     if single_threaded(path) != 0:
         yield f"{name} has __libc_single_threaded = {single_threaded(path)}, not 0"
-    if MACHINES.get(machine, "") not in readelf("-h", path):
+    if MACHINES.get(machine, machine) not in readelf("-h", path):
         yield f"{name} is not for {machine}"
     for prefix, newest in NEWEST.items() if is_for_any else ():
         for version in versions(path, prefix):
@@ -151,12 +151,13 @@ def faults_of_metadata(
 ) -> Iterator[str]:
     """Whether it requires the versions of PyTorch that it has libraries for."""
     requirements = Parser().parsestr(metadata).get_all("Requires-Dist", [])
-    bound = [re.fullmatch(r"torch==(\d+\.\d+)\.\*", requirement) for requirement in requirements]
-    bounds = set(re.findall(r"[<>=]+[\d.]+", supported))  # in any order
     if is_for_any:
+        bounds = set(re.findall(r"[<>=]+[\d.]+", supported))  # in any order
         if not any(bounds == set(re.findall(r"[<>=]+[\d.]+", r)) for r in requirements):
             yield f"it requires {requirements}, not {supported}"
-    elif not any(m and any(f"/torch-{m[1]}/" in name for name in names) for m in bound):
+        return
+    bound = [re.fullmatch(r"torch==(\d+\.\d+)\.\*", requirement) for requirement in requirements]
+    if not any(m and any(f"/torch-{m[1]}/" in name for name in names) for m in bound):
         yield f"it requires {requirements}, not the version of PyTorch that it was built for"
 
 

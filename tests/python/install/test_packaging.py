@@ -171,7 +171,7 @@ def faults(folder: Path, files: Files, name: str = "") -> list[str]:
     """What the check says of a wheel of these files, by the name that its tag asks for."""
     tag = name or files[WHEEL].decode().removeprefix("Tag: ").strip()
     wheel = folder / f"torch_elu-0.1.0-{tag}.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path, content in files.items():
             archive.writestr(path, content)
     return check_wheel.check(wheel)
@@ -228,8 +228,8 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "the CUDA half": (patched(b"libtorch_cpu.so", b"libtorch_cud.so"), "needs libtorch_cud.so"),
     "a folder": (patched(b"$ORIGIN/../lib", b"/home/my/./lib"), "looks for libraries in /home/my/"),
     "an export": (
-        patched(b"_ZN9torch_elu2v17versionEv", b"_ZN8torchxelu2v17versionEvX"[:26]),
-        "exports",
+        patched(b"_ZN9torch_elu2v17convert", b"_ZN9other_lib2v17convert"),
+        "exports other_lib::v1::convert",
     ),
     "no variable": (
         patched(b"__libc_single_threaded\0", b"__libc_single_threadex\0"),
@@ -255,11 +255,8 @@ FAULTS_OF_THE_ONE_WHEEL: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), FAULTS.values(), ids=FAULTS.keys())
-@KINDS
-def test_a_wheel_with_a_fault_is_found_out(
-    files: Callable[[], Files], change: Change, message: str, tmp_path: Path
-) -> None:
-    changed = files()
+def test_a_wheel_with_a_fault_is_found_out(change: Change, message: str, tmp_path: Path) -> None:
+    changed = built_from_source()
     tag = changed[WHEEL].decode().removeprefix("Tag: ").strip()
     change(changed)
     found = faults(tmp_path, changed, tag)
@@ -326,7 +323,7 @@ def test_the_one_wheel_is_not_built_without_nvcc_13_unless_told(
     environment = nvcc_of(tmp_path, version)
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert f"the CUDA kernels need nvcc 13, and {said}" in result.stderr.replace(str(tmp_path), "")
+    assert re.search(f"the CUDA kernels need nvcc 13, and .*{said}", result.stderr)
     assert "set TORCH_ELU_CUDA=0 to build a wheel without them" in result.stderr
 
 
