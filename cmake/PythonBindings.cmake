@@ -18,7 +18,7 @@ foreach(interpreter IN LISTS TORCH_ELU_PYTHONS)
     string(REPLACE "${CMAKE_HOST_SYSTEM_PROCESSOR}" "${CMAKE_SYSTEM_PROCESSOR}" suffix "${suffix}")
   endif()
   string(MAKE_C_IDENTIFIER "torch_elu_python${suffix}" target)
-  add_library(${target} MODULE csrc/python/bindings.cpp csrc/compat/single_threaded.cpp)
+  add_library(${target} MODULE csrc/python/bindings.cpp csrc/compat/older_systems.cpp)
   target_include_directories(${target} SYSTEM PRIVATE ${headers})
   target_include_directories(${target} PRIVATE csrc/include)
   # By its path: the CUDA half is loaded where it can work, and must not come with the bindings.

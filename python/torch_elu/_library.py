@@ -28,7 +28,7 @@ def _minor(version: str) -> str:
 _FOLDER = _PACKAGE / f"torch-{_minor(torch.__version__)}"
 #: The minor versions of PyTorch that there are libraries for.
 built_for: list[str] = sorted(
-    (path.name.removeprefix("torch-") for path in _PACKAGE.glob("torch-*")),
+    (path.name.removeprefix("torch-") for path in _PACKAGE.glob("torch-[0-9]*.[0-9]*")),
     key=lambda minor: int(minor.split(".")[1]),
 )
 _REBUILD = (

@@ -292,7 +292,7 @@ def test_a_wheel_for_one_pytorch_must_not_be_named_as_one_for_all(tmp_path: Path
 def test_a_library_that_takes_the_process_for_single_threaded_is_found_out(
     tmp_path: Path, repository: Path
 ) -> None:
-    source = (repository / "csrc" / "compat" / "single_threaded.cpp").read_text()
+    source = (repository / "csrc" / "compat" / "older_systems.cpp").read_text()
     for value in (0, 1):
         (tmp_path / "library.cpp").write_text(source.replace("threaded = 0", f"threaded = {value}"))
         command = ["c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "library.cpp"]
