@@ -108,7 +108,10 @@ def _check_installation() -> None:
 
 def _load(path: str) -> None:
     _check_whole(Path(path))
-    torch.ops.load_library(path)
+    try:
+        torch.ops.load_library(path)
+    except OSError as error:
+        raise error.__cause__ or error  # noqa: B904  (the system's reason, not PyTorch's sentence)
 
 
 def _load_library() -> None:
@@ -151,10 +154,13 @@ def _load_cuda() -> str:
 def _load_extension() -> None:
     """Loads _C, the direct calls from Python, or puts what calls torch.ops in its place."""
     name = f"{__package__}._C"
-    sys.modules[str(__package__)].__path__.insert(0, str(_FOLDER))
+    package = sys.modules[str(__package__)]
+    package.__path__.insert(0, str(_FOLDER))
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        sys.modules[name] = importlib.import_module("._without_extension", __package__)
+        module = importlib.import_module("._without_extension", __package__)
+        sys.modules[name] = module
+        setattr(package, "_C", module)  # noqa: B010
         return
     try:
         _check_whole(Path(spec.origin))
