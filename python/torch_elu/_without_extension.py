@@ -31,7 +31,9 @@ def celu(*arguments: Any) -> Tensor:
     """As ``_C.celu(input, alpha, inplace, save_output)``."""
     input, alpha, inplace, save_output = _checked("celu", 4, arguments)
     alpha = _double("celu", alpha)
-    return _call(input, alpha, 1.0, _ops.celu_input_scale(alpha), inplace, save_output)
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _call(input, alpha, 1.0, 1.0 / alpha, inplace, save_output)
 
 
 def elu_plus_one(*arguments: Any) -> Tensor:
