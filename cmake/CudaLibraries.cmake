@@ -27,4 +27,6 @@ else()
   set(torch_elu_kernels $<TARGET_FILE:${name}>)
 endif()
 # By its path: it belongs to no export file, since it is there once for all of them.
-target_link_libraries(torch_elu_cuda PRIVATE TorchELU::torch_cuda ${torch_elu_kernels})
+# So is the other half, whose INTERFACE would link this one to itself.
+add_dependencies(torch_elu_cuda torch_elu)
+target_link_libraries(torch_elu_cuda PRIVATE TorchELU::torch_cuda ${torch_elu_kernels} $<TARGET_FILE:torch_elu>)

@@ -28,7 +28,7 @@ PYTORCH = r"libtorch_cpu\.so|libc10\.so"
 KINDS = {
     r"libtorch_elu\.so": PYTORCH,
     r"libtorch_elu_cuda\.so": PYTORCH
-    + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu_kernels_cu\d+\.so",
+    + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu_kernels_cu\d+\.so|libtorch_elu\.so",
     r"libtorch_elu_kernels_cu\d+\.so": "",
     r"_C\..*\.so": rf"{PYTORCH}|libtorch_python\.so|libtorch_elu\.so",
 }
