@@ -6,7 +6,7 @@
 set(TORCH_ELU_CUDA_KERNELS "" CACHE FILEPATH "The library of CUDA kernels that another build has made")
 string(REGEX MATCH "^[0-9]+" major "${TORCH_ELU_CUDA_VERSION}")
 set(name torch_elu_kernels_cu${major})
-file(GLOB cuda_sources CONFIGURE_DEPENDS csrc/dispatch/cuda*.cpp)
+file(GLOB cuda_sources CONFIGURE_DEPENDS csrc/dispatch/*cuda.cpp)
 add_library(torch_elu_cuda SHARED ${cuda_sources} $<TARGET_OBJECTS:torch_elu_common>)
 add_library(TorchELU::torch_elu_cuda ALIAS torch_elu_cuda)
 torch_elu_export_only(torch_elu_cuda)
@@ -26,7 +26,7 @@ else()
   add_dependencies(torch_elu_cuda ${name})
   set(torch_elu_kernels $<TARGET_FILE:${name}>)
 endif()
-# By its path: it belongs to no export file, since it is there once for all of them.
-# So is the other half, whose INTERFACE would link this one to itself.
+# By their paths: the kernels belong to no export file, since they are there once for all of them, and torch_elu asks its
+# users for this library.
 add_dependencies(torch_elu_cuda torch_elu)
 target_link_libraries(torch_elu_cuda PRIVATE TorchELU::torch_cuda ${torch_elu_kernels} $<TARGET_FILE:torch_elu>)

@@ -28,7 +28,7 @@ PYTORCH = r"libtorch_cpu\.so|libc10\.so"
 KINDS = {
     r"libtorch_elu\.so": PYTORCH,
     r"libtorch_elu_cuda\.so": PYTORCH
-    + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu_kernels_cu\d+\.so|libtorch_elu\.so",
+    + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu\.so|libtorch_elu_kernels_cu\d+\.so",
     r"libtorch_elu_kernels_cu\d+\.so": "",
     r"_C\..*\.so": rf"{PYTORCH}|libtorch_python\.so|libtorch_elu\.so",
 }
@@ -36,7 +36,7 @@ KINDS = {
 EXPORTS = {
     r"libtorch_elu\.so": r"((typeinfo|vtable)( name)? for )?torch_elu::.*",
     r"libtorch_elu_cuda\.so": "",
-    r"libtorch_elu_kernels_cu\d+\.so": r"torch_elu::cuda::Kernels<.*",
+    r"libtorch_elu_kernels_cu\d+\.so": r"torch_elu::cuda::(Kernels|Parametric)<.*",
     r"_C\..*\.so": "PyInit__C",
 }
 RUN_PATHS = {"$ORIGIN", "$ORIGIN/../lib", "$ORIGIN/../../torch/lib"}

@@ -286,7 +286,8 @@ const StubKernels stub_kernels{
        const at::Scalar& input_scale, bool is_result) {
       with_type_of(iter.common_dtype(),
                    StubBackward{"elu_backward", iter, alpha, scale, input_scale, is_result});
-    }};
+    },
+    have_image};
 const bool are_loaded = (cuda_stub_kernels = &stub_kernels, true);
 
 // A device for which nothing here was compiled gets what a backend without kernels gets, PyTorch's

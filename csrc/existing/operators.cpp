@@ -6,8 +6,10 @@
 #include <torch_elu/override_aten.h>
 #include <torch_elu/revert.h>
 
+#include <array>
 #include <cstdint>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace torch_elu {
@@ -28,16 +30,18 @@ void revert_script(const c10::OperatorHandle& /*op*/, torch::jit::Stack* stack) 
 }
 
 std::mutex mutex;
-std::vector<OverrideAten> overrides;  // all alike: which of them ends does not matter
+// Those with CUDA and those without. All of a kind are alike: which of them ends does not matter.
+std::array<std::vector<OverrideAten>, 2> overrides;
 
-void begin_override_aten() {
+void begin_override_aten(bool cuda) {
+  OverrideAten override(OverrideAtenOptions().cuda(cuda));
   const std::lock_guard lock(mutex);
-  overrides.emplace_back();
+  overrides[cuda ? 1 : 0].push_back(std::move(override));
 }
 
-void end_override_aten() {
+void end_override_aten(bool cuda) {
   const std::lock_guard lock(mutex);
-  overrides.pop_back();
+  overrides[cuda ? 1 : 0].pop_back();
 }
 
 }  // namespace
@@ -49,6 +53,6 @@ TORCH_LIBRARY_FRAGMENT(torch_elu, m) {
         CppFunction::makeFromBoxedFunction<&torch_elu::convert_script>());
   m.def("revert_script(Any module) -> (Any, int)",
         CppFunction::makeFromBoxedFunction<&torch_elu::revert_script>());
-  m.def("begin_override_aten() -> ()", &torch_elu::begin_override_aten);
-  m.def("end_override_aten() -> ()", &torch_elu::end_override_aten);
+  m.def("begin_override_aten(bool cuda) -> ()", &torch_elu::begin_override_aten);
+  m.def("end_override_aten(bool cuda) -> ()", &torch_elu::end_override_aten);
 }

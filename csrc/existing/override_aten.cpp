@@ -52,7 +52,8 @@ const StubKernels pytorchs = [] {
   at::cpu::elu_backward(empty, 1, 1, 1, /*is_result=*/false, at::cpu::elu(empty));
   return StubKernels{reinterpret_cast<at::native::elu_fn>(cpu_pointer(at::native::elu_stub).load()),
                      reinterpret_cast<at::native::elu_backward_fn>(
-                         cpu_pointer(at::native::elu_backward_stub).load())};
+                         cpu_pointer(at::native::elu_backward_stub).load()),
+                     nullptr};
 }();
 
 // Those for CUDA, which loading libtorch_cuda stores: found when the first override begins.
@@ -60,8 +61,11 @@ StubKernels pytorchs_cuda{};
 
 // What our kernels do not take goes to PyTorch's, and ends in its errors. On a GPU it is left to
 // the kernel to convert operands, and to read a number that is on the CPU.
-bool is_ours(const at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
-             const at::Scalar& input_scale) {
+bool is_ours(const StubKernels& ours, const at::TensorIteratorBase& iter, const at::Scalar& alpha,
+             const at::Scalar& scale, const at::Scalar& input_scale) {
+  if (ours.run_on != nullptr && !ours.run_on(iter.device(0).index())) {
+    return false;
+  }
   const auto dtype = iter.common_dtype();
   for (int operand = 0; operand < iter.ntensors(); ++operand) {
     if (iter.dtype(operand) != dtype || iter.device(operand) != iter.device(0)) {
@@ -76,13 +80,13 @@ bool is_ours(const at::TensorIteratorBase& iter, const at::Scalar& alpha, const 
          is_in_range(input_scale);
 }
 
-StubKernels on_cpu() { return {elu_kernel, elu_backward_kernel}; }
+StubKernels on_cpu() { return {elu_kernel, elu_backward_kernel, nullptr}; }
 StubKernels on_cuda() { return *cuda_stub_kernels.load(); }
 
 template <StubKernels (*ours)(), const StubKernels& theirs>
 void elu(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
          const at::Scalar& input_scale) {
-  const auto kernel = is_ours(iter, alpha, scale, input_scale) ? ours().elu : theirs.elu;
+  const auto kernel = is_ours(ours(), iter, alpha, scale, input_scale) ? ours().elu : theirs.elu;
   kernel(iter, alpha, scale, input_scale);
 }
 
@@ -91,8 +95,9 @@ template <StubKernels (*ours)(), const StubKernels& theirs>
 void elu_backward(at::TensorIteratorBase& iter, const at::Scalar& alpha, const at::Scalar& scale,
                   const at::Scalar& input_scale, bool is_result) {
   const bool is_enough = !is_result || is_result_enough(alpha, scale, input_scale);
-  const auto kernel = is_enough && is_ours(iter, alpha, scale, input_scale) ? ours().elu_backward
-                                                                            : theirs.elu_backward;
+  const auto kernel = is_enough && is_ours(ours(), iter, alpha, scale, input_scale)
+                          ? ours().elu_backward
+                          : theirs.elu_backward;
   kernel(iter, alpha, scale, input_scale, is_result);
 }
 
@@ -113,14 +118,15 @@ int overrides = 0, overrides_of_cuda = 0;  // in force now
 void begin(bool cuda) {
   const std::lock_guard lock(mutex);
   if (overrides++ == 0) {
-    run({elu<on_cpu, pytorchs>, elu_backward<on_cpu, pytorchs>});
+    run({elu<on_cpu, pytorchs>, elu_backward<on_cpu, pytorchs>, nullptr});
   }
   if (cuda && overrides_of_cuda++ == 0) {
     pytorchs_cuda = {
         reinterpret_cast<at::native::elu_fn>(cuda_pointer(at::native::elu_stub).load()),
         reinterpret_cast<at::native::elu_backward_fn>(
-            cuda_pointer(at::native::elu_backward_stub).load())};
-    run_on_cuda({elu<on_cuda, pytorchs_cuda>, elu_backward<on_cuda, pytorchs_cuda>});
+            cuda_pointer(at::native::elu_backward_stub).load()),
+        nullptr};
+    run_on_cuda({elu<on_cuda, pytorchs_cuda>, elu_backward<on_cuda, pytorchs_cuda>, nullptr});
   }
 }
 

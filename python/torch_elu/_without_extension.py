@@ -52,13 +52,14 @@ def revert_script(module: Any, /) -> tuple[Any, int]:
 
 
 class OverrideAten:
-    """Puts the CPU kernels under ``aten::elu`` for as long as it lives."""
+    """Puts the kernels under ``aten::elu`` for as long as it lives."""
 
-    def __init__(self) -> None:
-        _ops.begin_override_aten()
+    def __init__(self, cuda: bool) -> None:
+        _ops.begin_override_aten(cuda)
+        self._cuda = cuda
 
     def __del__(self, end: Any = _ops.end_override_aten) -> None:
-        end()
+        end(self._cuda)
 
 
 def _checked(function: str, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -79,8 +80,6 @@ def _name_of_type(value: Any) -> str:
 
 def _double(function: str, alpha: Any) -> float:
     problem = f"{function}(): argument 'alpha' must be Number, not {_name_of_type(alpha)}"
-    if isinstance(alpha, Tensor) and (alpha.dim() != 0 or alpha.requires_grad):
-        raise TypeError(f"{problem} with dimensions or that requires grad")
     try:
         return math.ldexp(alpha, 0)  # not float(), which takes a string
     except TypeError:
