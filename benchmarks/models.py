@@ -1,4 +1,4 @@
-"""Models of other packages with PyTorch's ELU and with ours, in turn.
+"""Models of other packages without an activation, with PyTorch's ELU and with ours, in turn.
 
     python -m benchmarks.models
 
@@ -15,8 +15,8 @@ import re
 import warnings
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from types import ModuleType
 
 import torch
@@ -29,7 +29,7 @@ from .machine import describe
 from .tables import format_table
 from .timing import Pinned
 
-PYTORCH, OURS = "PyTorch's", "torch_elu's"
+NONE, PYTORCH, OURS = "none", "F.elu", "torch_elu"
 Run = Callable[[], object]
 BLOCK_SECONDS = 0.02
 
@@ -57,52 +57,98 @@ def timed(name: str, run: Run, before_block: Run = lambda: None) -> Timed:
     return Timed(Contender(name, "run()", {"run": run}), before_block=before_block)
 
 
-def converted_too(model: nn.Module, x: Tensor) -> list[Timed]:
-    """Forward where the model is set to evaluate, forward and backward where it is set to train."""
+def without_activations(model: nn.Module) -> nn.Module:
+    """The same with nn.Identity in place of each activation."""
+    for module in model.modules():
+        for name, child in module.named_children():
+            if type(child) in (nn.ELU, nn.SELU, nn.CELU):
+                setattr(module, name, nn.Identity())
+    return model
+
+
+def of_modules(trains: bool, model: nn.Module, x: Tensor) -> list[Timed]:
+    """Forward, or forward and backward: without activations, with PyTorch's, with ours."""
+    model.train(trains)
 
     def make(model: nn.Module) -> Run:
-        if model.training:
-            return lambda: model(x).square().mean().backward()
-        return torch.inference_mode()(lambda: model(x))
+        def run() -> Tensor:
+            result = model(x)
+            return result if isinstance(result, Tensor) else result[0]
+
+        return (lambda: run().square().mean().backward()) if trains else torch.inference_mode()(run)
 
     return [
+        timed(NONE, make(without_activations(copy.deepcopy(model)))),
         timed(PYTORCH, make(model)),
         timed(OURS, make(torch_elu.convert(copy.deepcopy(model)))),
     ]
 
 
-def policy(batch: int, trains: bool) -> list[Timed]:
+def mlp(widths: list[int]) -> nn.Sequential:
+    """Linear layers with an ELU after each but the last."""
+    pairs = pairwise(widths)
+    layers = [layer for pair in pairs for layer in (nn.Linear(*pair), nn.ELU())]
+    return nn.Sequential(*layers[:-1])
+
+
+def rsl_rl(batch: int, trains: bool) -> list[Timed]:
     """What rsl-rl-lib makes of the actor of a legged robot."""
-    model = package("rsl_rl.modules").MLP(48, 12, [512, 256, 128], "elu").train(trains)
-    return converted_too(model, torch.randn(batch, 48))
+    model = package("rsl_rl.modules").MLP(48, 12, [512, 256, 128], "elu")
+    return of_modules(trains, model, torch.randn(batch, 48))
 
 
-def encodec() -> list[Timed]:
+def stable_baselines(trains: bool) -> list[Timed]:
+    """The extractor of PPO's policy and value networks with nn.ELU, of its default width."""
+    extractor = package("stable_baselines3.common.torch_layers").MlpExtractor(48, [64, 64], nn.ELU)
+    return of_modules(trains, extractor.policy_net, torch.randn(256, 48))
+
+
+def four_layers(trains: bool) -> list[Timed]:
+    """Four hidden layers of 400, as in Dreamer."""
+    return of_modules(trains, mlp([230, 400, 400, 400, 400, 1]), torch.randn(256, 230))
+
+
+def codec(kind: str, trains: bool) -> list[Timed]:
     """The encoder, random weights, one second of sound."""
     transformers = package("transformers")
-    model = transformers.EncodecModel(transformers.EncodecConfig()).eval()
-    return converted_too(model.encoder, torch.randn(1, 1, 24_000))
+    model = getattr(transformers, f"{kind}Model")(getattr(transformers, f"{kind}Config")())
+    return of_modules(trains, model.encoder, torch.randn(1, 1, 24_000))
 
 
-def eegnet(batch: int, trains: bool) -> list[Timed]:
+def braindecode(name: str, batch: int, trains: bool) -> list[Timed]:
     """22 electrodes, 4 seconds at 250 Hz."""
     package("torchaudio")  # which braindecode imports
-    models = package("braindecode.models")
-    model = models.EEGNet(n_chans=22, n_outputs=4, n_times=1000).train(trains)
-    return converted_too(model, torch.randn(batch, 22, 1000))
+    model = getattr(package("braindecode.models"), name)(n_chans=22, n_outputs=4, n_times=1000)
+    return of_modules(trains, model, torch.randn(batch, 22, 1000))
 
 
-def graph_attention() -> list[Timed]:
+def monai_unet(trains: bool) -> list[Timed]:
+    """Two dimensions, two residual units a level, ELU in place of PReLU."""
+    model = package("monai.networks.nets").UNet(
+        2, 1, 2, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=2, act="ELU"
+    )
+    return of_modules(trains, model, torch.randn(4, 1, 128, 128))
+
+
+def efficientnet(trains: bool) -> list[Timed]:
+    """efficientnet_b0 with CELU for SiLU."""
+    model = package("timm").create_model("efficientnet_b0", act_layer=nn.CELU)
+    return of_modules(trains, model, torch.randn(4, 3, 224, 224))
+
+
+def graph_attention(trains: bool) -> list[Timed]:
     """Two layers as in arXiv:1710.10903, section 3.3, on a graph of Cora's size; override_aten."""
     layers = package("torch_geometric.nn")
-    first, second = layers.GATConv(1433, 8, heads=8).eval(), layers.GATConv(64, 7).eval()
+    first, second = layers.GATConv(1433, 8, heads=8), layers.GATConv(64, 7)
     x, edges = torch.randn(2708, 1433), torch.randint(2708, (2, 10_556))
     overrides: list[torch_elu.override_aten] = []
 
-    @torch.inference_mode()
-    def run() -> Tensor:
-        result: Tensor = second(nn.functional.elu(first(x, edges)), edges)
-        return result
+    def make(activation: Callable[[Tensor], Tensor]) -> Run:
+        def run() -> Tensor:
+            result: Tensor = second(activation(first(x, edges)), edges)
+            return result
+
+        return (lambda: run().square().mean().backward()) if trains else torch.inference_mode()(run)
 
     def leave() -> None:
         while overrides:
@@ -112,47 +158,59 @@ def graph_attention() -> list[Timed]:
         leave()
         overrides.append(torch_elu.override_aten())
 
-    return [timed(PYTORCH, run, leave), timed(OURS, run, enter)]
+    return [
+        timed(NONE, make(lambda x: x), leave),
+        timed(PYTORCH, make(nn.functional.elu), leave),
+        timed(OURS, make(nn.functional.elu), enter),
+    ]
 
 
-MODELS: dict[str, Callable[[], list[Timed]]] = {
-    "rsl-rl-lib's policy, batch 1": partial(policy, 1, trains=False),
-    "rsl-rl-lib's policy, batch 4096, training": partial(policy, 4096, trains=True),
-    "EnCodec's encoder, 1 s": encodec,
-    "EEGNet, batch 1": partial(eegnet, 1, trains=False),
-    "EEGNet, batch 1, training": partial(eegnet, 1, trains=True),
-    "EEGNet, batch 16": partial(eegnet, 16, trains=False),
-    "EEGNet, batch 16, training": partial(eegnet, 16, trains=True),
+MODELS: dict[str, Callable[[bool], list[Timed]]] = {
+    "rsl-rl-lib's policy, batch 1": partial(rsl_rl, 1),
+    "rsl-rl-lib's policy, batch 4096": partial(rsl_rl, 4096),
+    "stable-baselines3's policy, batch 256": stable_baselines,
+    "MLP 4 x 400, batch 256": four_layers,
+    "EnCodec's encoder, 1 s": partial(codec, "Encodec"),
+    "Mimi's encoder, 1 s": partial(codec, "Mimi"),
+    "EEGNet, batch 16": partial(braindecode, "EEGNet", 16),
+    "EEGTCNet, batch 16": partial(braindecode, "EEGTCNet", 16),
+    "MONAI's UNet, batch 4": monai_unet,
+    "efficientnet_b0 with CELU, batch 4": efficientnet,
     "GAT under override_aten": graph_attention,
 }
 
 
-def measure(seconds: float) -> dict[str, dict[str, list[float]]]:
-    """Seconds of each model with each ELU, as many blocks in turn as fit into the time."""
+def measure(seconds: float, only: str) -> dict[str, dict[str, list[float]]]:
+    """Seconds of each model with each activation, as many blocks in turn as fit into the time."""
     results = {}
     for name, build in (progress := tqdm(MODELS.items(), unit="model")):
-        progress.set_postfix_str(name)
-        torch.manual_seed(20151123)
-        try:
-            contenders = build()
-        except ImportError as error:
-            progress.write(f"left out: {name}: {error}")
+        if only not in name:
             continue
-        results[name] = time_in_turn(contenders, ENDLESS, BLOCK_SECONDS, seconds)
-        contenders[0].before_block()  # PyTorch's kernels are to be back
+        progress.set_postfix_str(name)
+        for trains in (False, True):
+            torch.manual_seed(20151123)
+            try:
+                contenders = build(trains)
+            except ImportError as error:
+                progress.write(f"left out: {name}: {error}")
+                break
+            key = f"{name}, training" if trains else name
+            results[key] = time_in_turn(contenders, ENDLESS, BLOCK_SECONDS, seconds)
+            contenders[0].before_block()  # PyTorch's kernels are to be back
     return results
 
 
 def row(name: str, times: dict[str, list[float]]) -> list[str]:
-    """The shortest times, in milliseconds, and how many times as fast ours is by them and by the
-    medians.
+    """The shortest times in milliseconds, what each activation adds to none, and how much of what
+    F.elu adds ours saves: nothing where F.elu adds less than 1 %.
     """
-    pytorch, ours = times[PYTORCH], times[OURS]
-    speedups = (of(pytorch) / of(ours) for of in (min, median))
+    none, pytorch, ours = (min(times[of]) for of in (NONE, PYTORCH, OURS))
+    saved = f"{(pytorch - ours) / (pytorch - none):.0%}" if pytorch > 1.01 * none else ""
     return [
         name,
-        *(f"{min(t) * 1e3:.3f}" for t in (pytorch, ours)),
-        *(f"{s:.3f}" for s in speedups),
+        *(f"{t * 1e3:.3f}" for t in (none, pytorch, ours)),
+        *(f"{t / none - 1:.1%}" for t in (pytorch, ours)),
+        saved,
     ]
 
 
@@ -160,14 +218,15 @@ def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/models"), metavar="DIRECTORY")
-    parser.add_argument("--seconds", type=float, default=10, help="for a model (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="for a row (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="models whose name has this")
     arguments = parser.parse_args()
     pinned = Pinned()
     pinned.use(arguments.threads)
     machine = {**describe(pinned), "threads": str(arguments.threads)}
-    results = measure(arguments.seconds)
-    header = ["ms", PYTORCH, OURS, "speedup", "of medians"]
+    results = measure(arguments.seconds, arguments.only)
+    header = ["ms", NONE, PYTORCH, OURS, "F.elu adds", "torch_elu adds", "saved"]
     table = format_table(header, [row(name, times) for name, times in results.items()])
     print("\n".join(f"{key}: {value}" for key, value in machine.items()), table, sep="\n\n")
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -115,11 +115,14 @@ def test_the_readme_has_python_cpp_and_console_blocks() -> None:
     assert all(list(fenced_blocks(language)) for language in ("python", "cpp", "cmake", "console"))
 
 
-def test_pictures_of_the_readme_exist() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\((.+?)\)", README.read_text())
-    names = ("function", "speed", "demo", "memory")
-    assert sorted(pictures) == sorted(f"docs/pictures/{name}.svg" for name in names)
-    missing = [name for name in pictures if not (REPOSITORY / name).is_file()]
+def test_pictures_of_the_pages_exist() -> None:
+    pictures = {
+        page.parent / name
+        for page in [README, *PAGES]
+        for name in re.findall(r"!\[[^\]]+\]\((.+?)\)", page.read_text())
+    }
+    assert pictures
+    missing = [name for name in pictures if not name.is_file()]
     assert not missing, "run `make bench demo memory pictures`"
 
 
@@ -132,10 +135,10 @@ def test_pictures_of_the_readme_exist() -> None:
     ],
     ids=["dtype", "negative alpha", "overflow"],
 )
-def test_the_readme_explains_the_errors_that_come(mistake: Callable[[], object]) -> None:
+def test_the_pages_explain_the_errors_that_come(mistake: Callable[[], object]) -> None:
     with pytest.raises((RuntimeError, NotImplementedError)) as raised:
         mistake()
-    section = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    section = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
     explained = [message.split("...") for message in re.findall(r"^\| `(.*?)`", section, re.M)]
     assert any(all(part in str(raised.value) for part in message) for message in explained)
 
