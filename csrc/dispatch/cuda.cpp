@@ -5,7 +5,6 @@
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/TensorIterator.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/EmptyTensor.h>
 #include <c10/cuda/CUDAException.h>
@@ -17,12 +16,10 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 
+#include "dispatch/cuda_images.h"
 #include "dispatch/cuda_strided.h"
 #include "dispatch/operands.h"
-#include "kernels/cuda/images.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/schedule.h"
 
@@ -30,11 +27,6 @@ namespace torch_elu {
 namespace {
 
 using cuda::Dense;
-
-bool have_image(c10::DeviceIndex device) {
-  const cudaDeviceProp& properties = *at::cuda::getDeviceProperties(device);
-  return cuda::have_image(TORCH_ELU_CUDA_ARCHITECTURES, properties.major, properties.minor);
-}
 
 // A call whose elements' type T is not known yet.
 struct Forward {
@@ -289,25 +281,6 @@ const StubKernels stub_kernels{
     },
     have_image};
 const bool are_loaded = (cuda_stub_kernels = &stub_kernels, true);
-
-// A device for which nothing here was compiled gets what a backend without kernels gets, PyTorch's
-// own elu: PrivateUse3 is such a backend.
-template <typename Result, typename First, typename... Rest>
-auto or_fallback(const char* name, Result (*kernel)(First, Rest...)) {
-  const std::string_view full_name = name;
-  const auto dot = std::min(full_name.find('.'), full_name.size());
-  const std::string qualified = "torch_elu::" + std::string(full_name.substr(0, dot));
-  const std::string overload(full_name.substr(std::min(dot + 1, full_name.size())));
-  return [=](First first, Rest... rest) -> Result {
-    if (!first.is_cuda() || have_image(first.get_device())) {
-      return kernel(first, rest...);
-    }
-    return c10::Dispatcher::singleton()
-        .findSchemaOrThrow(qualified.c_str(), overload.c_str())
-        .template typed<Result(First, Rest...)>()
-        .redispatch(c10::DispatchKeySet(c10::DispatchKey::PrivateUse3), first, rest...);
-  };
-}
 
 }  // namespace
 }  // namespace torch_elu

@@ -11,6 +11,7 @@
 #include <optional>
 #include <tuple>
 
+#include "dispatch/cuda_images.h"
 #include "dispatch/operands.h"
 #include "dispatch/parametric.h"
 #include "kernels/cuda/parametric.h"
@@ -93,6 +94,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> parametric_elu_backward_cuda(
 }  // namespace torch_elu
 
 TORCH_LIBRARY_IMPL(torch_elu, CUDA, m) {
-  m.impl("parametric_elu", &torch_elu::parametric_elu_cuda);
-  m.impl("parametric_elu_backward", &torch_elu::parametric_elu_backward_cuda);
+  using torch_elu::or_fallback;
+  m.impl("parametric_elu", or_fallback("parametric_elu", &torch_elu::parametric_elu_cuda));
+  m.impl("parametric_elu_backward",
+         or_fallback("parametric_elu_backward", &torch_elu::parametric_elu_backward_cuda));
 }

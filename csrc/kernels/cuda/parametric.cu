@@ -93,10 +93,10 @@ struct Room {
 // f(element, sum, coefficients) for each element of the thread; finish(sum) with the number of the
 // thread's sum.
 template <typename T, typename F>
-TORCH_ELU_INLINE void for_each_element(const ParametricSchedule& schedule,
-                                       const Coefficients<T>& of_any_alpha,
-                                       const opmath_t<T>* alpha, const opmath_t<T>* divisor,
-                                       const F& f) {
+__device__ __forceinline__ void for_each_element(const ParametricSchedule& schedule,
+                                                 const Coefficients<T>& of_any_alpha,
+                                                 const opmath_t<T>* alpha,
+                                                 const opmath_t<T>* divisor, const F& f) {
   const std::int64_t block = blockIdx.x;
   if (schedule.is_of_runs) {
     const std::int64_t run = block / schedule.pieces, channel = run % schedule.channels;
@@ -105,9 +105,7 @@ TORCH_ELU_INLINE void for_each_element(const ParametricSchedule& schedule,
       new (room.bytes) Coefficients<T>(coefficients_of(
           of_any_alpha, alpha[channel], divisor == nullptr ? nullptr : divisor + channel));
     }
-#if defined(__CUDA_ARCH__)
     __syncthreads();
-#endif
     const auto& coefficients = *reinterpret_cast<const Coefficients<T>*>(room.bytes);
     const std::int64_t begin = block % schedule.pieces * kPiece;
     const std::int64_t end = begin + kPiece < schedule.inner ? begin + kPiece : schedule.inner;
