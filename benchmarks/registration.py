@@ -6,6 +6,7 @@ python -m benchmarks.registration
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import torch
 import torch_elu
@@ -24,7 +25,8 @@ def elu_of_python(x: Tensor) -> Tensor:
 @torch.library.custom_op("torch_elu_benchmark::elu_backward", mutates_args=())
 def elu_backward_of_python(grad_output: Tensor, x: Tensor) -> Tensor:
     """And its gradient."""
-    return torch.ops.torch_elu.elu_backward(grad_output, 1, 1, 1, False, x)
+    result: Tensor = torch.ops.torch_elu.elu_backward(grad_output, 1, 1, 1, False, x)
+    return result
 
 
 class EluFunction(torch.autograd.Function):
@@ -43,9 +45,10 @@ class EluFunction(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         """The gradient."""
-        return torch.ops.torch_elu.elu_backward(grad, 1, 1, 1, False, *ctx.saved_tensors)
+        result: Tensor = torch.ops.torch_elu.elu_backward(grad, 1, 1, 1, False, *ctx.saved_tensors)
+        return result
 
 
 elu_of_python.register_autograd(

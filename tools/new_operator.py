@@ -204,6 +204,8 @@ def files() -> dict[str, str]:
             sys.exit(f"new_operator.py: there is no {pattern} in {ROOT}.")
         result.update((path, copied(path)) for path in found if path not in NOT_COPIED)
     for file in sorted(path for path in TEMPLATES.rglob("*") if path.is_file()):
+        if file.suffix == ".pyc":
+            continue
         path = str(file.relative_to(TEMPLATES))
         result[path] = expanded(file.read_text(encoding="utf-8"), path)
     result["pyproject.toml"] = result["pyproject.toml"].replace("torch>=0", torch_requirement())

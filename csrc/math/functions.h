@@ -39,6 +39,7 @@ struct UnitValue {
 
 template <typename T>
 struct GeneralValue {
+  static constexpr bool is_general = true;
   RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
@@ -84,6 +85,7 @@ struct UnitBackward {
 
 template <typename T>
 struct GeneralBackward {
+  static constexpr bool is_general = true;
   RoundedCoefficients<T> coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V grad_output, V x) const {

@@ -26,6 +26,17 @@ namespace simd = scalar;
 namespace torch_elu::cpu {
 namespace {
 
+// SSE2 has no fused multiply-add: it takes dozens of instructions, so that several vectors in step
+// gain nothing and make the code large.
+#if defined(__SSE2__) && !defined(__FMA__) && !defined(TORCH_ELU_EMULATED_AVX512)
+constexpr bool fuses = false;
+#else
+constexpr bool fuses = true;
+#endif
+
+template <typename Lanes, typename Function>
+constexpr bool runs_in_step = Lanes::in_step > 1 && (fuses || !requires { Function::is_general; });
+
 // A strided run goes through buffers of so many elements, which stay in the first cache.
 constexpr std::ptrdiff_t block = 256;
 
@@ -47,10 +58,10 @@ struct Input {
   }
 };
 
-// Fewer elements than a vector has.
+// Fewer elements than a vector has. Not inlined: the function's code is large.
 template <typename Lanes, typename Function, typename T, typename... Inputs>
-TORCH_ELU_INLINE void map_few(const Function& function, T* out, std::ptrdiff_t n,
-                              const Inputs*... inputs) {
+__attribute__((noinline)) void map_few(const Function& function, T* out, std::ptrdiff_t n,
+                                       const Inputs*... inputs) {
   struct Padded {
     T data[Lanes::count] = {};
     Padded(const T* from, std::ptrdiff_t n) {
@@ -114,7 +125,7 @@ __attribute__((noinline)) void map_contiguous(const Function function, T* out, s
     done = static_cast<std::ptrdiff_t>(-reinterpret_cast<std::uintptr_t>(out) % bytes / sizeof(T));
     if (done > 0) map_few<Lanes>(function, out, done, inputs...);
   }
-  if constexpr (Lanes::in_step > 1) {
+  if constexpr (runs_in_step<Lanes, Function>) {
     using Several = InStep<Lanes, Lanes::in_step>;
     TORCH_ELU_INDEPENDENT
     for (; done + Several::count <= n; done += Several::count) {

@@ -145,13 +145,32 @@ TORCH_ELU_INLINE void do_gradients(const Function& function, const Terms<T>& to,
   if constexpr (has_divisor) GroupNumbers::store(to.slope_times_x, result.slope_times_x);
 }
 
+// Fewer elements than a vector has. Not inlined, as map_few.
+template <typename Lanes, bool has_divisor, typename Function, typename T, typename... Alpha>
+__attribute__((noinline)) void gradients_few(const Function& function, Terms<T> to,
+                                             std::ptrdiff_t n, const T* grad_output, const T* self,
+                                             const Alpha*... alpha) {
+  constexpr int count = Lanes::count;
+  T grad_input[count];
+  opmath_t<T> by_alpha[count], slope_times_x[count];
+  do_gradients<Lanes, Numbers<T, Lanes>, false, has_divisor>(
+      function, Terms<T>{grad_input, by_alpha, slope_times_x},
+      Padded<T, count>(grad_output, n).data, Padded<T, count>(self, n).data,
+      Padded<Alpha, count>(alpha, n).data...);
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    scalar::write(to.grad_input + i, grad_input[i]);
+    to.by_alpha[i] = by_alpha[i];
+    if constexpr (has_divisor) to.slope_times_x[i] = slope_times_x[i];
+  }
+}
+
 template <typename Lanes, bool streaming, bool has_divisor, typename Function, typename T,
           typename... Alpha>
 __attribute__((noinline)) void gradients_contiguous(const Function function, Terms<T> to,
                                                     std::ptrdiff_t n, const T* grad_output,
                                                     const T* self, const Alpha*... alpha) {
   std::ptrdiff_t done = 0;
-  if constexpr (Lanes::in_step > 1) {  // of more, the terms take the registers
+  if constexpr (fuses && Lanes::in_step > 1) {  // of more, the terms take the registers
     using Several = InStep<Lanes, 2>;
     TORCH_ELU_INDEPENDENT
     for (; done + Several::count <= n; done += Several::count) {
@@ -164,19 +183,9 @@ __attribute__((noinline)) void gradients_contiguous(const Function function, Ter
     do_gradients<Lanes, Numbers<T, Lanes>, streaming, has_divisor>(
         function, to + done, grad_output + done, self + done, (alpha + done)...);
   }
-  if (done == n) return;
-  constexpr int count = Lanes::count;
-  const std::ptrdiff_t left = n - done;
-  T grad_input[count];
-  opmath_t<T> by_alpha[count], slope_times_x[count];
-  do_gradients<Lanes, Numbers<T, Lanes>, false, has_divisor>(
-      function, Terms<T>{grad_input, by_alpha, slope_times_x},
-      Padded<T, count>(grad_output + done, left).data, Padded<T, count>(self + done, left).data,
-      Padded<Alpha, count>(alpha + done, left).data...);
-  for (std::ptrdiff_t i = 0; i < left; ++i) {
-    scalar::write(to.grad_input + done + i, grad_input[i]);
-    to.by_alpha[done + i] = by_alpha[i];
-    if constexpr (has_divisor) to.slope_times_x[done + i] = slope_times_x[i];
+  if (done < n) {
+    gradients_few<Lanes, has_divisor>(function, to + done, n - done, grad_output + done,
+                                      self + done, (alpha + done)...);
   }
 }
 
@@ -185,7 +194,7 @@ __attribute__((noinline)) void value_contiguous(const Function function, T* out,
                                                 const opmath_t<T>* alpha, std::ptrdiff_t n) {
   using Numbers = torch_elu::cpu::Numbers<T, Lanes>;
   std::ptrdiff_t done = 0;
-  if constexpr (Lanes::in_step > 1) {
+  if constexpr (fuses && Lanes::in_step > 1) {
     using Several = InStep<Lanes, Lanes::in_step>;
     TORCH_ELU_INDEPENDENT
     for (; done + Several::count <= n; done += Several::count) {
@@ -216,7 +225,7 @@ TORCH_ELU_INLINE void for_each_segment(const T* out, std::ptrdiff_t n, Store sto
   constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
   const auto address = reinterpret_cast<std::uintptr_t>(out);
   std::ptrdiff_t start = 0;
-  const bool streams = simd::streams && store != Store::cached && address % sizeof(T) == 0;
+  const bool streams = simd::streams && fuses && store != Store::cached && address % sizeof(T) == 0;
   if (streams && address % bytes != 0) {
     const auto head = static_cast<std::ptrdiff_t>((bytes - address % bytes) / sizeof(T));
     start = head < n ? head : n;
@@ -241,7 +250,7 @@ TORCH_ELU_INLINE void for_each_block(const Function& function, T* grad_input, co
           gradients_contiguous<Lanes, false, true>(function, to, count, grad_output + start,
                                                    self + start, (alpha + start)...);
         } else if (streams) {
-          gradients_contiguous<Lanes, simd::streams, false>(
+          gradients_contiguous<Lanes, simd::streams && fuses, false>(
               function, to, count, grad_output + start, self + start, (alpha + start)...);
         } else {
           gradients_contiguous<Lanes, false, false>(function, to, count, grad_output + start,
@@ -263,7 +272,7 @@ struct ParametricEntryPoints {
     for_each_segment<Lanes>(out, n, store, n,
                             [&](std::ptrdiff_t start, std::ptrdiff_t count, bool streams) {
                               if (streams) {
-                                value_contiguous<Lanes, simd::streams>(
+                                value_contiguous<Lanes, simd::streams && fuses>(
                                     function, out + start, self + start, alpha + start, count);
                               } else {
                                 value_contiguous<Lanes, false>(function, out + start, self + start,

@@ -172,7 +172,7 @@ def changed_package(folder: Path) -> Path:
     package = folder / "torch_elu"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(torch_elu.__file__).parent, package, ignore=ignored)
-    library = package / "lib" / "libtorch_elu.so"
+    library = package / Path(torch_elu.library_path).relative_to(Path(torch_elu.__file__).parent)
     old, new = (struct.pack("<d", float.fromhex(q1)) for q1 in ("0x1.555494p-3", "0x1.555496p-3"))
     assert old in library.read_bytes()
     library.write_bytes(library.read_bytes().replace(old, new))

@@ -214,7 +214,7 @@ def test_a_python_without_extension_has_the_same_results_and_errors(
     package = without_extension(tmp_path / "packages")
     through_ops = run_python("-W", "ignore", "-c", EVERY_CALL, path=package.parent)
     assert through_ops.stdout == run_python("-W", "ignore", "-c", EVERY_CALL).stdout
-    assert through_ops.stdout.count("Error") > 10
+    assert through_ops.stdout.count("Error") >= 10
     printed = run_python("-m", "torch_elu", path=package.parent).stdout
     major, minor = sys.version_info[:2]
     assert (

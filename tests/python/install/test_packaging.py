@@ -250,7 +250,7 @@ FAULTS_OF_THE_ONE_WHEEL: dict[str, tuple[Change, str]] = {
         without("torch_elu/torch-2.12/libtorch_elu.so"),
         "torch_elu/torch-2.12/libtorch_elu.so is missing",
     ),
-    "too large": (with_file("torch_elu/large", os.urandom(10_000_000)), "more than 10 MB"),
+    "too large": (with_file("torch_elu/large", os.urandom(15_000_000)), "more than 15 MB"),
 }
 
 

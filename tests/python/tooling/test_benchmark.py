@@ -27,6 +27,7 @@ def test_every_kind_of_work_is_timed_and_written_down(repository: Path, tmp_path
     assert result.returncode == 0, result.stderr
     document = json.loads((tmp_path / "results.json").read_text())
     groups = {"forward", "backward", "strided", "call", "TorchScript", "training step", "shapes"}
+    groups |= {"compiled"}
     if len(os.sched_getaffinity(0)) > 1:
         groups.add("threads")
     assert {case["group"] for case in document["cases"]} == groups

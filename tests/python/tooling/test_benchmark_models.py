@@ -45,24 +45,24 @@ def test_a_model_runs_as_it_is_and_converted_and_a_missing_one_is_left_out(
             return self.elu(x)
 
     def build(trains: bool) -> object:
-        x = torch.randn(8, requires_grad=trains)
-        return models.converted_too(Seen().train(trains), x)
+        return models.of_modules(trains, Seen(), torch.randn(8, requires_grad=trains))
 
-    def missing() -> object:
+    def missing(trains: bool) -> object:
         return models.package("a_package_that_is_not_here")
 
-    choice = {"infers": lambda: build(False), "trains": lambda: build(True), "missing": missing}
+    choice = {"model": build, "missing": missing}
     monkeypatch.setattr(models, "MODELS", choice)
     monkeypatch.setattr(models, "BLOCK_SECONDS", 1e-4)
     arguments = ["models", "--seconds", "0.01", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     models.main()
-    assert set(seen) == {(elu, trains) for elu in (nn.ELU, torch_elu.ELU) for trains in (0, 1)}
+    activations = (nn.Identity, nn.ELU, torch_elu.ELU)
+    assert set(seen) == {(activation, trains) for activation in activations for trains in (0, 1)}
     document = json.loads((tmp_path / "models.json").read_text(encoding="utf-8"))
     assert document["machine"]["threads"] == "1"
-    assert list(document["seconds"]) == ["infers", "trains"]
+    assert list(document["seconds"]) == ["model", "model, training"]
     for times in document["seconds"].values():
-        assert set(times) == {models.PYTORCH, models.OURS}
+        assert set(times) == {models.NONE, models.PYTORCH, models.OURS}
 
 
 def test_a_package_that_refuses_pytorchs_cuda_version_is_told_its_own(
