@@ -67,6 +67,8 @@ UNSAID = {
     '\n#include "kernels/cpu/parametric.h"': "",
     "PyTorch's own elu": "PyTorch's operators",
     " || defined(TORCH_ELU_EMULATED_AVX512)": "",
+    "operands|parametric": "operands",
+    "\n      torch_elu::cuda::Parametric*;": "",
 }
 
 # What the formula of ELU does without, and what is left out of a file. Each has to match.
@@ -204,8 +206,8 @@ def files() -> dict[str, str]:
             sys.exit(f"new_operator.py: there is no {pattern} in {ROOT}.")
         result.update((path, copied(path)) for path in found if path not in NOT_COPIED)
     for file in sorted(path for path in TEMPLATES.rglob("*") if path.is_file()):
-        if file.suffix == ".pyc":
-            continue
+        if {"__pycache__", ".mypy_cache", ".ruff_cache"} & set(file.parts):
+            continue  # what tools leave
         path = str(file.relative_to(TEMPLATES))
         result[path] = expanded(file.read_text(encoding="utf-8"), path)
     result["pyproject.toml"] = result["pyproject.toml"].replace("torch>=0", torch_requirement())
