@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -48,7 +49,8 @@ void prefer_huge_pages(void* memory, std::size_t bytes) {
   const std::uintptr_t first = (start + page - 1) / page * page,
                        end = (start + bytes) / page * page;
   if (first < end) {
-    madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);  // a hint: it may fail
+    // A hint: it may fail.
+    madvise(static_cast<std::byte*>(memory) + (first - start), end - first, MADV_HUGEPAGE);
   }
 }
 

@@ -109,7 +109,7 @@ ParametricLayout::ParametricLayout(const at::Tensor& self, const at::Tensor& alp
 }
 
 at::Tensor ParametricLayout::in_order(const at::Tensor& tensor) const {
-  const at::Tensor expanded = tensor.expand(result.sizes());
+  at::Tensor expanded = tensor.expand(result.sizes());
   if (is_one_run(result, expanded)) {
     return expanded;
   }

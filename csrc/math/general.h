@@ -204,6 +204,7 @@ struct OneSide {
     using Constants = torch_elu::Constants<number_t>;
     constexpr int bias = Constants::exponent_bias, far_down = Constants::mantissa_bits + 4;
     const bool is_growing = general.input_scale.mantissa < 0;
+    // cppcheck-suppress useInitializationList ; what is_growing says comes first
     factor = is_growing ? number_t(4) : std::numeric_limits<number_t>::epsilon() / 16;
     exponent = is_growing ? 2 : -far_down;
     const int more = general.slope.exponent;

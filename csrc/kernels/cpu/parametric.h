@@ -17,6 +17,8 @@ struct IsPair : std::false_type {};
 template <typename V>
 struct IsPair<Pair<V>> : std::true_type {};
 
+constexpr bool streams_here = simd::streams && fuses;
+
 // Of two vectors the elements with an even number, and those with an odd one.
 template <typename R, std::size_t... i>
 TORCH_ELU_INLINE std::pair<R, R> apart(R a, R b, std::index_sequence<i...>) {
@@ -166,6 +168,7 @@ __attribute__((noinline)) void gradients_few(const Function& function, Terms<T> 
 
 template <typename Lanes, bool streaming, bool has_divisor, typename Function, typename T,
           typename... Alpha>
+// cppcheck-suppress passedByValue ; stores do not change a copy
 __attribute__((noinline)) void gradients_contiguous(const Function function, Terms<T> to,
                                                     std::ptrdiff_t n, const T* grad_output,
                                                     const T* self, const Alpha*... alpha) {
@@ -225,7 +228,7 @@ TORCH_ELU_INLINE void for_each_segment(const T* out, std::ptrdiff_t n, Store sto
   constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
   const auto address = reinterpret_cast<std::uintptr_t>(out);
   std::ptrdiff_t start = 0;
-  const bool streams = simd::streams && fuses && store != Store::cached && address % sizeof(T) == 0;
+  const bool streams = streams_here && store != Store::cached && address % sizeof(T) == 0;
   if (streams && address % bytes != 0) {
     const auto head = static_cast<std::ptrdiff_t>((bytes - address % bytes) / sizeof(T));
     start = head < n ? head : n;
@@ -250,8 +253,8 @@ TORCH_ELU_INLINE void for_each_block(const Function& function, T* grad_input, co
           gradients_contiguous<Lanes, false, true>(function, to, count, grad_output + start,
                                                    self + start, (alpha + start)...);
         } else if (streams) {
-          gradients_contiguous<Lanes, simd::streams && fuses, false>(
-              function, to, count, grad_output + start, self + start, (alpha + start)...);
+          gradients_contiguous<Lanes, streams_here, false>(function, to, count, grad_output + start,
+                                                           self + start, (alpha + start)...);
         } else {
           gradients_contiguous<Lanes, false, false>(function, to, count, grad_output + start,
                                                     self + start, (alpha + start)...);
@@ -272,7 +275,7 @@ struct ParametricEntryPoints {
     for_each_segment<Lanes>(out, n, store, n,
                             [&](std::ptrdiff_t start, std::ptrdiff_t count, bool streams) {
                               if (streams) {
-                                value_contiguous<Lanes, simd::streams && fuses>(
+                                value_contiguous<Lanes, streams_here>(
                                     function, out + start, self + start, alpha + start, count);
                               } else {
                                 value_contiguous<Lanes, false>(function, out + start, self + start,
