@@ -204,8 +204,9 @@ struct OneSide {
     using Constants = torch_elu::Constants<number_t>;
     constexpr int bias = Constants::exponent_bias, far_down = Constants::mantissa_bits + 4;
     const bool is_growing = general.input_scale.mantissa < 0;
+    constexpr number_t tiny = std::numeric_limits<number_t>::epsilon() / 16;
     // cppcheck-suppress useInitializationList ; what is_growing says comes first
-    factor = is_growing ? number_t(4) : std::numeric_limits<number_t>::epsilon() / 16;
+    factor = is_growing ? number_t(4) : tiny;
     exponent = is_growing ? 2 : -far_down;
     const int more = general.slope.exponent;
     is_enough = is_growing ? more > -bias / 2 : more < bias / 2;
