@@ -143,23 +143,25 @@ def test_the_pages_explain_the_errors_that_come(mistake: Callable[[], object]) -
     assert any(all(part in str(raised.value) for part in message) for message in explained)
 
 
-COMPATIBILITY = REPOSITORY / "docs" / "compatibility.md"
+COMPATIBILITY = (REPOSITORY / "docs" / "compatibility.md").read_text()
 
 
-def compatibility_rows() -> list[list[str]]:
-    """The cells of the first table, without its two lines of heading."""
-    table = COMPATIBILITY.read_text().split("\n\n")[2]
-    rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in table.splitlines()]
-    assert rows[0][0] == "feature"
-    return rows[2:]
+def features() -> list[str]:
+    """The first cells of the tables of features."""
+    tables = re.findall(r"^\| feature \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", COMPATIBILITY, re.MULTILINE)
+    return [row.split("|")[1].strip() for table in tables for row in table.splitlines()]
 
 
-@pytest.mark.parametrize("row", compatibility_rows(), ids=lambda row: row[0])
-def test_each_feature_names_the_tests_that_show_it(row: list[str]) -> None:
-    named = re.findall(r"`(tests/[\w./]+)(?:::(\w+))?`", row[2])
+@pytest.mark.parametrize("feature", features())
+def test_each_feature_names_the_tests_that_show_it(feature: str) -> None:
+    (details,) = re.findall(
+        rf"^- \*\*{re.escape(feature)}\*\*:(.*(?:\n  .*)*)", COMPATIBILITY, re.MULTILINE
+    )
+    named = re.findall(r"`([\w/]+\.(?:py|cpp))(?:::(\w+))?`", details)
     assert named
     for file, test in named:
-        text = (REPOSITORY / file).read_text()
+        below = "tests/python" if file.endswith(".py") else "tests"
+        text = (REPOSITORY / below / file).read_text()
         assert f"\ndef {test}(" in text if file.endswith(".py") else not test, (file, test)
 
 
