@@ -14,18 +14,22 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is missing from {sys.executable}: run `make bench`")
 
-from . import calls, elementwise, machine, shapes
+from . import calls, elementwise, machine, record, shapes
 from .compiled import compiled_cases
 from .elementwise import DTYPES, IN_CACHE, IN_MEMORY
 from .goals import judge
 from .pictures import save_pictures
-from .report import format_report, to_json
+from .report import format_report, group_table, to_json
 from .timing import CLOCKS, FULL, QUICK, Case, Pinned, measure
 
 GROUPS = [
     *("forward", "backward", "strided", "threads"),
     *("call", "TorchScript", "training step", "shapes", "compiled"),
 ]
+PAGES = {
+    "call": "performance.md#small-tensors",
+    "compiled": "performance.md#torchcompile-on-the-cpu",
+}
 # A forward keeps input and output of the contenders that share none, and what made them.
 BYTES_PER_FLOAT = 8 * 4
 
@@ -54,6 +58,7 @@ def parse_arguments(command_line: list[str] | None = None) -> argparse.Namespace
         default="wall",
         help="cpu: time on the CPU, for a busy machine (%(default)s)",
     )
+    record.add_option(parser)
     return parser.parse_args(command_line)
 
 
@@ -115,6 +120,9 @@ def main() -> None:
         to_json(description, settings, results, verdicts) + "\n", encoding="utf-8"
     )
     print(f"\n{report}\n")
+    for group in dict.fromkeys(case.group for case in cases):
+        page = PAGES.get(group, "performance.md")
+        record.save(arguments.json, f"make bench: {group}", page, *group_table(results, group))
     if arguments.quick:
         print("--quick: too few samples to judge any goal by")
     drawable = {"forward", "backward"} <= {*arguments.only}

@@ -8,6 +8,7 @@ library's and PyTorch's own variables show what else there is: docs/performance.
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,11 @@ import torch_elu
 from torch import nn
 from torch.nn import functional
 
+from . import record
+from .tables import format_table
+
 ROUNDS = 10
+NONE, PYTORCH, OURS = "none", "F.elu", "torch_elu"
 
 
 def fastest(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -30,21 +35,26 @@ def fastest(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
     return best
 
 
-def print_operators(mebibytes: int) -> None:
+def operators(mebibytes: int) -> list[list[str]]:
     """Forward and backward of so many MiB of float32."""
     x, grad = torch.randn(mebibytes << 18), torch.ones(mebibytes << 18)
     ours, theirs = torch.ops.torch_elu.elu_backward, torch.ops.aten.elu_backward
-    forward = fastest({"F.elu": lambda: functional.elu(x), "ours": lambda: torch_elu.elu(x)})
+    forward = fastest({PYTORCH: lambda: functional.elu(x), OURS: lambda: torch_elu.elu(x)})
     backward = fastest(
         {
-            "F.elu": lambda: theirs(grad, 1, 1, 1, False, x),
-            "ours": lambda: ours(grad, 1, 1, 1, False, x),
+            PYTORCH: lambda: theirs(grad, 1, 1, 1, False, x),
+            OURS: lambda: ours(grad, 1, 1, 1, False, x),
         }
     )
-    for name, of in (("forward", forward), ("backward", backward)):
-        print(f"{mebibytes:3} MiB {name:9}", end="")
-        print(f"F.elu {of['F.elu']:7.1f} ms, ours {of['ours']:7.1f} ms", end="")
-        print(f" ({of['ours'] / of['F.elu']:.2f})", flush=True)
+    return [
+        row(f"{mebibytes} MiB, {name}", times)
+        for name, times in (("forward", forward), ("backward", backward))
+    ]
+
+
+def row(name: str, times: dict[str, float]) -> list[str]:
+    """Milliseconds; empty where there is no contender."""
+    return [name, *(f"{times[of]:.4g}" if of in times else "" for of in (NONE, PYTORCH, OURS))]
 
 
 def training_step(activation: Callable[[], nn.Module]) -> Callable[[], object]:
@@ -65,24 +75,26 @@ def training_step(activation: Callable[[], nn.Module]) -> Callable[[], object]:
     return step
 
 
-def print_network() -> None:
-    """What the activations add to the network's training step."""
-    of = fastest(
-        {
-            "none": training_step(nn.Identity),
-            "F.elu": training_step(nn.ELU),
-            "ours": training_step(torch_elu.ELU),
-        }
+def network() -> list[str]:
+    """The network's training step."""
+    activations = {NONE: nn.Identity, PYTORCH: nn.ELU, OURS: torch_elu.ELU}
+    return row(
+        "ConvNet, training",
+        fastest({name: training_step(activation) for name, activation in activations.items()}),
     )
-    part = (of["ours"] - of["none"]) / (of["F.elu"] - of["none"])
-    print(
-        "ConvNet", *(f"{name} {milliseconds:.0f} ms," for name, milliseconds in of.items()), end=""
-    )
-    print(f" (ours - none) / (F.elu - none) {part:.2f}")
+
+
+def main() -> None:
+    """Measures on one thread and prints."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.large_results", description=__doc__)
+    record.add_option(parser)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [*(row for mebibytes in (32, 64, 256) for row in operators(mebibytes)), network()]
+    header = ["milliseconds", NONE, PYTORCH, OURS]
+    print(format_table(header, rows))
+    record.save(arguments.json, "Large tensors", "performance.md#large-tensors", header, rows)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for size in (32, 64, 256):
-        print_operators(size)
-    print_network()
+    main()

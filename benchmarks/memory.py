@@ -28,6 +28,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
+from . import record
 from .pictures import COLORS, STYLES
 from .tables import format_table
 
@@ -191,10 +192,19 @@ def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
     parser.add_argument("--output", type=Path, default=Path("build/memory"), metavar="DIRECTORY")
-    output: Path = parser.parse_args().output
+    record.add_option(parser)
+    arguments = parser.parse_args()
+    output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     peaks = measure_all()
     print(f"\n{report(peaks)}\n")
+    header = ["network", "activation", "allocated, MiB", "resident, MiB"]
+    rows = [
+        [peak.network, peak.activation, mebibytes(peak.allocated), mebibytes(peak.resident)]
+        for peak in peaks
+    ]
+    page = "performance.md#memory-of-training"
+    record.save(arguments.json, "Memory of training", page, header, rows)
     for path in save(peaks, output):
         print(f"wrote {path}")
 

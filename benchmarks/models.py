@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch_elu.doctor.timing import ENDLESS, Contender, Timed, time_in_turn
 from tqdm import tqdm
 
+from . import record
 from .machine import describe
 from .tables import format_table
 from .timing import Pinned
@@ -221,14 +222,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for a row (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="models whose name has this")
+    record.add_option(parser)
     arguments = parser.parse_args()
     pinned = Pinned()
     pinned.use(arguments.threads)
     machine = {**describe(pinned), "threads": str(arguments.threads)}
     results = measure(arguments.seconds, arguments.only)
     header = ["ms", NONE, PYTORCH, OURS, "F.elu adds", "torch_elu adds", "saved"]
-    table = format_table(header, [row(name, times) for name, times in results.items()])
+    rows = [row(name, times) for name, times in results.items()]
+    table = format_table(header, rows)
     print("\n".join(f"{key}: {value}" for key, value in machine.items()), table, sep="\n\n")
+    record.save(arguments.json, "Whole models", "performance.md#whole-models", header, rows)
     arguments.output.mkdir(parents=True, exist_ok=True)
     document = json.dumps({"machine": machine, "seconds": results}, indent=1)
     (arguments.output / "models.json").write_text(document + "\n", encoding="utf-8")

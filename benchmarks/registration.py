@@ -13,6 +13,7 @@ import torch_elu
 from torch import Tensor
 from torch_elu.doctor.timing import Contender, Timed, time_in_turn
 
+from . import record
 from .tables import format_table
 
 
@@ -68,6 +69,7 @@ def main() -> None:
     """Measures 16 floats on one thread, in turn, and prints microseconds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.registration", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="for a column (%(default)s)")
+    record.add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     grad = torch.ones(16)
@@ -82,6 +84,8 @@ def main() -> None:
     header = ["microseconds", "without gradient", "forward", "forward and backward"]
     rows = [[way, *(f"{min(column[way]) * 1e6:.2f}" for column in columns)] for way in WAYS]
     print(format_table(header, rows))
+    page = "performance.md#what-a-way-to-register-costs"
+    record.save(arguments.json, "What a way to register costs", page, header, rows)
 
 
 if __name__ == "__main__":

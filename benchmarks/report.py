@@ -28,7 +28,7 @@ def format_time(samples: Samples | None) -> str:
     return f"{value:.{digits}f}{' *' if samples.moods else ''}"
 
 
-def format_group(results: Results, group: str, unit: str) -> str:
+def group_table(results: Results, group: str) -> tuple[list[str], list[list[str]]]:
     """The minima of all cases of a group, a column for each contender."""
     cases = [case for case in results if case.group == group]
     contenders = list(dict.fromkeys(name for case in cases for name in results[case]))
@@ -36,7 +36,12 @@ def format_group(results: Results, group: str, unit: str) -> str:
         [case.name, *(format_time(results[case].get(name)) for name in contenders)]
         for case in cases
     ]
-    return f"{group}, {unit}:\n\n{format_table(['', *contenders], rows)}"
+    return [cases[0].unit if cases else "", *contenders], rows
+
+
+def format_group(results: Results, group: str) -> str:
+    """As Markdown."""
+    return f"{group}:\n\n{format_table(*group_table(results, group))}"
 
 
 def format_moods(results: Results) -> str:
@@ -59,12 +64,12 @@ def format_moods(results: Results) -> str:
 
 def format_report(machine: dict[str, str], results: Results, verdicts: list[Verdict]) -> str:
     """Machine, tables, moods and goals."""
-    groups = dict.fromkeys((case.group, case.unit) for case in results)
+    groups = dict.fromkeys(case.group for case in results)
     return "\n\n".join(
         [
             "\n".join(f"{name}: {value}" for name, value in machine.items()),
             METHOD,
-            *(format_group(results, *group) for group in groups),
+            *(format_group(results, group) for group in groups),
             format_moods(results),
             *([format_goals(verdicts)] if verdicts else []),
         ]

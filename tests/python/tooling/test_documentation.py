@@ -165,9 +165,16 @@ def test_each_feature_names_the_tests_that_show_it(feature: str) -> None:
         assert f"\ndef {test}(" in text if file.endswith(".py") else not test, (file, test)
 
 
+def test_cells_of_tables_fit() -> None:
+    for page in [README, *PAGES]:
+        for line in page.read_text().splitlines():
+            cells = re.split(r"(?<!\\)\|", line) if line.startswith("|") else []
+            assert max(map(len, cells), default=0) <= 120, (page.name, line)
+
+
 def test_files_that_the_pages_name_exist() -> None:
     for page in [README, *PAGES]:
         for name in re.findall(
-            r"`((?:csrc|python|tests|tools|docs|benchmarks)/[\w./]+)", page.read_text()
+            r"`((?:csrc|cmake|python|tests|tools|docs|benchmarks)/[\w./]+)", page.read_text()
         ):
             assert (REPOSITORY / name).exists(), (page.name, name)
