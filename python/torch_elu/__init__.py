@@ -4,13 +4,13 @@ r"""ELU, SELU and CELU for PyTorch, as one C++/CUDA operator.
           \alpha \cdot scale \cdot (e^{input\_scale \cdot x} - 1) & x \le 0 \end{cases}
 
 Use :func:`elu`, :func:`selu`, :func:`celu` and the modules :class:`ELU`, :class:`SELU`,
-:class:`CELU` as their namesakes in :mod:`torch.nn`; :func:`convert` puts them into a model that
-exists and :func:`revert` takes them out again, and :class:`override_aten` puts this package's
-kernels under PyTorch's own functions.
-:func:`elu_plus_one` is the feature map of linear attention, elu(x) + 1. :class:`ParametricELU`,
-:class:`ParametricCELU` and :class:`PELU` learn their alpha. TorchScript
-models hold the operators ``torch_elu::elu`` and ``torch_elu::elu_``; a C++ app runs them after
-linking the same library, see :data:`cmake_prefix_path`.
+:class:`CELU` like those of the same names in :mod:`torch.nn`. :func:`convert` puts them into an
+existing model and :func:`revert` takes them out again. :class:`override_aten` puts this package's
+kernels under PyTorch's own functions. :func:`elu_plus_one` is the feature map of linear attention,
+elu(x) + 1. :class:`ParametricELU`, :class:`ParametricCELU` and :class:`PELU` learn their alpha.
+
+TorchScript models contain the operators ``torch_elu::elu`` and ``torch_elu::elu_``. A C++ app runs
+them if it links the same library: see :data:`cmake_prefix_path`.
 
 >>> import torch, torch_elu
 >>> torch_elu.elu(torch.tensor([-1.0, 0.0, 2.0]))

@@ -1,4 +1,4 @@
-"""``python -m torch_elu``: what a bug report needs; ``bench`` and ``check`` do as they say."""
+"""``python -m torch_elu`` prints what a bug report needs; see also ``check`` and ``bench``."""
 
 from __future__ import annotations
 

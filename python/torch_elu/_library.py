@@ -48,15 +48,15 @@ except ImportError as error:
 
 __version__: str = _build_info.version
 
-#: The path of ``libtorch_elu.so``, which holds the operators and nothing of Python or CUDA.
+#: The path of ``libtorch_elu.so``. It contains the operators and needs neither Python nor CUDA.
 library_path: str = str(_FOLDER / "libtorch_elu.so")
 
-#: What to add to ``CMAKE_PREFIX_PATH`` so that ``find_package(TorchELU)`` finds this package.
+#: Add this to ``CMAKE_PREFIX_PATH``, and ``find_package(TorchELU)`` finds this package.
 cmake_prefix_path: str = str(_PACKAGE / "share" / "cmake")
 
 
 def include_paths() -> list[str]:
-    """The folders of this package's C++ headers, to be given to a compiler beside torch's own.
+    """The folders of this package's C++ headers. A compiler needs them in addition to PyTorch's.
 
     >>> import os, torch_elu
     >>> os.path.exists(os.path.join(torch_elu.include_paths()[0], "torch_elu", "torch_elu.h"))

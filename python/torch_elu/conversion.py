@@ -1,4 +1,4 @@
-"""The activations of a model that exists are exchanged for those of this package."""
+"""Replaces the activations of an existing model by those of this package."""
 
 from __future__ import annotations
 
@@ -31,46 +31,47 @@ Change = Callable[[], int]
 def convert(model: Model, *, save: str | None = None, example_inputs: Any = None) -> Model:
     """Replaces every ``nn.ELU``, ``nn.SELU`` and ``nn.CELU`` in a model, in place.
 
-    They stay the objects that they are, with their names, hooks and training flag, and shared where
-    they were shared: only their class becomes :class:`torch_elu.ELU`, :class:`~torch_elu.SELU` or
-    :class:`~torch_elu.CELU`. Modules of a class derived from those of :mod:`torch.nn` stay, as do
-    those whose ``forward`` was replaced, for they may compute something else; and
-    ``torch.nn.functional.elu`` inside some ``forward`` is out of reach: there
-    :class:`torch_elu.override_aten` helps.
+    The modules stay the same objects, with their names, hooks and training flag, and stay shared
+    where they were shared. Only their class becomes :class:`torch_elu.ELU`,
+    :class:`~torch_elu.SELU` or :class:`~torch_elu.CELU`. Subclasses and modules whose ``forward``
+    was replaced stay as they are, because they may compute something else. So do calls of
+    ``torch.nn.functional.elu`` inside a ``forward``: use :class:`torch_elu.override_aten` for
+    these.
 
-    In TorchScript models (scripted, traced, frozen, loaded), be they ``model`` or a part of it, the
-    operators ``aten::elu``, ``elu_``, ``selu``, ``selu_``, ``celu`` and ``celu_`` are replaced,
-    those of functions too. Such a model gets new code over the same parameters. Convert it whole: a
-    submodule that was taken out before keeps the old code, and one that is converted alone leaves
+    In TorchScript models (scripted, traced, frozen, loaded) and TorchScript parts of a model, the
+    operators ``aten::elu``, ``elu_``, ``selu``, ``selu_``, ``celu`` and ``celu_`` are replaced, in
+    functions too. Such a model gets new code over the same parameters. Convert the whole model: a
+    submodule that was taken out before keeps the old code, and a submodule converted alone leaves
     the old code in its model.
 
     Args:
-        model: A module, possibly an activation itself.
-        save: What the activations keep for backward, see :func:`torch_elu.elu`. ``None`` and
-            ``"input"`` change nothing. ``"output"`` holds for those that it replaces, where alpha
-            >= 0; SELU keeps its input in any case. Default: ``None``
-        example_inputs: A tuple of arguments, a dictionary of named ones, or the only argument. The
-            model is run with it once, without recording gradients, to find what stays PyTorch's
-            call for call; buffers and random numbers are as before. Default: ``None``
+        model: A module. It may be an activation itself.
+        save: What the activations save for backward: see :func:`torch_elu.elu`. ``None`` and
+            ``"input"`` change nothing. ``"output"`` applies to the replaced activations with alpha
+            >= 0. SELU always saves its input. Default: ``None``
+        example_inputs: A tuple of arguments, a dictionary of named arguments, or a single argument.
+            The model runs once with it, without recording gradients, to find each call that stays
+            PyTorch's. Buffers and random numbers are restored. Default: ``None``
 
     Returns:
         ``model``.
 
-    The logger ``torch_elu`` is told how many were replaced, and what stayed, at level INFO.
+    The number of replaced modules, and each module that stays, is logged at INFO level to
+    ``torch_elu``.
 
     Warns:
-        UserWarning: if there was nothing to replace; and of calls of PyTorch's functions, which
-            stay: with ``example_inputs`` of those that were run, by module and line, otherwise of
-            methods that name one and attributes that hold one.
+        UserWarning: if there was nothing to replace; for calls of PyTorch's functions, which stay.
+            With ``example_inputs`` the warning names the calls that ran, by module and line;
+            without, methods and attributes that mention such a function.
 
     Raises:
-        TypeError: if ``model`` is no module.
-        ValueError: if ``save`` is something else.
+        TypeError: if ``model`` is not a module.
+        ValueError: if ``save`` is anything else.
 
-    An error leaves the whole model as it was.
+    If an error is raised, the whole model is unchanged.
 
-    In place, a negative alpha is refused when the forward runs where gradients are recorded;
-    PyTorch refuses it in the backward.
+    In place with a negative alpha, the forward raises an error where gradients are recorded;
+    PyTorch's raises it in the backward.
 
     >>> import torch, torch_elu
     >>> torch_elu.convert(torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ELU(0.5)))

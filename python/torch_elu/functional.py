@@ -1,4 +1,4 @@
-"""ELU, SELU and CELU as functions, with the signatures of :mod:`torch.nn.functional`; ELU + 1."""
+"""ELU, SELU, CELU as functions, with the signatures of :mod:`torch.nn.functional`, and ELU + 1."""
 
 from __future__ import annotations
 
@@ -34,34 +34,34 @@ def elu(
     .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
 
     Args:
-        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU
-            and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
-            rounded once), on other devices by PyTorch's.
-        alpha: The result tends to -alpha for x towards -infinity. A tensor is broadcast against
-            ``input`` as in :func:`torch.where` and has a gradient, unless it has no dimensions and
-            requires no grad: then it is a number. Of the dtype of ``input``, or float32 beside a
-            half. Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
-            Default: ``False``
-        save: What is kept for backward. ``"input"`` is exact. ``"output"`` keeps the result, which
-            the next layer often keeps as well, so that the activation takes no memory of its own;
-            its slopes carry the rounding error of alpha, below which they are lost, and alpha must
-            be >= 0. Default: ``"input"``
+        input: A float64, float32, float16 or bfloat16 tensor of any shape and layout. On the CPU
+            and on CUDA this package's kernels compute it (float16 and bfloat16 in float32, rounded
+            once), on other devices PyTorch's.
+        alpha: The result tends to -alpha as x goes to -infinity. A tensor broadcasts against
+            ``input`` as in :func:`torch.where` and has a gradient. It has the dtype of ``input``,
+            or float32 for a float16 or bfloat16 ``input``. A tensor without dimensions that
+            requires no grad counts as a number. Default: 1.0
+        inplace: Overwrite ``input`` with the result, and save that for backward. Default:
+            ``False``
+        save: What to save for backward. ``"input"`` is exact. ``"output"`` saves the result. The
+            next layer usually saves that tensor too, so the activation costs no extra memory. It
+            needs alpha >= 0, and slopes smaller than the rounding error of alpha are lost. Default:
+            ``"input"``
 
     Returns:
         A tensor with the shape, strides, dtype and device that :func:`torch.nn.functional.elu`
         returns.
 
     Raises:
-        NotImplementedError: for integer, bool and complex tensors; without data, on the meta device
-            or in a graph, RuntimeError.
+        NotImplementedError: for integer, bool and complex tensors. If these have no data (on the
+            meta device or in a graph), RuntimeError.
         RuntimeError: if gradients are recorded with ``inplace`` or ``save="output"`` and alpha < 0;
-            if ``inplace`` is asked of a leaf that requires grad or of a tensor that overlaps
-            itself; if alpha overflows the dtype of the computation (float32 for the halves).
-            Of an alpha that is a tensor: if its dtype, device or shape does not fit.
-        TypeError: if ``input`` is no tensor, or alpha neither a number nor a tensor.
-        ValueError: if ``save`` is something else; if ``inplace`` or ``save="output"`` is asked
-            beside an alpha that is a tensor, for its gradient is found from the input.
+            with ``inplace``, if ``input`` is a leaf that requires grad or overlaps itself; if alpha
+            overflows the dtype of the computation (float32 for float16 and bfloat16); if the dtype,
+            device or shape of a tensor alpha does not fit.
+        TypeError: if ``input`` is not a tensor, or alpha neither a number nor a tensor.
+        ValueError: if ``save`` is anything else; if alpha is a tensor with ``inplace`` or
+            ``save="output"``, because its gradient is computed from the input.
 
     The gradient is :math:`1` for :math:`x > 0` and :math:`\alpha e^x` for :math:`x \le 0`;
     derivatives of any order exist.
@@ -95,8 +95,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
         input: A tensor as for :func:`elu`.
         inplace: Overwrite ``input`` with the result. Default: ``False``
 
-    Returns, gradient and errors are as for :func:`elu`; the input is saved for backward, in place
-    the result.
+    Result, gradient and errors are as for :func:`elu`. The input is saved for backward, or the
+    result with ``inplace``.
 
     >>> import torch, torch_elu
     >>> torch_elu.selu(torch.tensor([-1.0, 0.0, 2.0]))
@@ -119,15 +119,15 @@ def celu(
 
     Args:
         input: A tensor as for :func:`elu`.
-        alpha: The result tends to -alpha for x towards -infinity; not 0. The quotient 1 / alpha is
-            taken in double. A tensor as for :func:`elu`; where that is 0 the result is the limit,
+        alpha: The result tends to -alpha as x goes to -infinity. Not 0. 1 / alpha is computed in
+            double. May be a tensor as for :func:`elu`; where that is 0 the result is the limit,
             max(0, x). Default: 1.0
-        inplace: Overwrite ``input`` with the result, which is also what is saved for backward.
-            Default: ``False``
-        save: What is kept for backward, as for :func:`elu`. Default: ``"input"``
+        inplace: Overwrite ``input`` with the result, and save that for backward. Default:
+            ``False``
+        save: What to save for backward, as for :func:`elu`. Default: ``"input"``
 
-    Returns and errors are as for :func:`elu`, and RuntimeError if alpha is 0, or so small that 1 /
-    alpha overflows. The gradient is :math:`1` for :math:`x > 0` and :math:`e^{x / \alpha}` for
+    Result and errors are as for :func:`elu`. RuntimeError if alpha is 0, or so small that 1 / alpha
+    overflows. The gradient is :math:`1` for :math:`x > 0` and :math:`e^{x / \alpha}` for
     :math:`x \le 0`.
 
     >>> import torch, torch_elu
@@ -148,32 +148,32 @@ def elu_plus_one(input: Tensor) -> Tensor:
 
     .. math:: \text{elu\_plus\_one}(x) = \begin{cases} x + 1 & x > 0 \\ e^x & x \le 0 \end{cases}
 
-    It is computed in this form, with an error below one ulp, and is positive for as long as
-    :math:`e^x` is: down to -103.9 in float32, -92.5 in bfloat16, -17.3 in float16, -745.1 in
-    float64. The sum ``elu(x) + 1`` rounds to 0 from about -17 (float32), -6.3 (bfloat16), -8.4
-    (float16) or -37.5 (float64) on, and has lost digits long before.
+    This form has an error below one ulp and is positive for as long as :math:`e^x` is: down to
+    -103.9 in float32, -92.5 in bfloat16, -17.3 in float16, -745.1 in float64. The sum ``elu(x) +
+    1`` rounds to 0 below about -17 (float32), -6.3 (bfloat16), -8.4 (float16) or -37.5 (float64),
+    and loses digits long before.
 
     Args:
-        input: A tensor of any shape and layout; float64, float32, float16 or bfloat16. On the CPU
-            and on CUDA it is computed by this package's kernels (float16 and bfloat16 in float32,
-            rounded once), on other devices by PyTorch's ``exp`` and ``add``.
+        input: A float64, float32, float16 or bfloat16 tensor of any shape and layout. On the CPU
+            and on CUDA this package's kernels compute it (float16 and bfloat16 in float32, rounded
+            once), on other devices PyTorch's ``exp`` and ``add``.
 
     Returns:
         A tensor of the same shape, dtype and device, with the strides that :func:`elu` returns.
 
     Raises:
-        NotImplementedError: for integer, bool and complex tensors; without data, on the meta device
-            or in a graph, RuntimeError.
-        TypeError: if ``input`` is no tensor.
+        NotImplementedError: for integer, bool and complex tensors. If these have no data (on the
+            meta device or in a graph), RuntimeError.
+        TypeError: if ``input`` is not a tensor.
 
-    The gradient is :math:`1` for :math:`x > 0` and :math:`e^x` for :math:`x \le 0`, which is
-    :math:`\min(y, 1)` of the result y. So the result is what is saved for backward: the matrix
-    product that follows keeps it anyway, and no accuracy is lost; writing to the result before
-    backward is an error. Derivatives of any order exist; from
-    the second on they jump at 0, and an x > 0 so small that x + 1 rounds to 1 is on the side of 0.
+    The gradient is :math:`1` for :math:`x > 0` and :math:`e^x` for :math:`x \le 0`, that is
+    :math:`\min(y, 1)` of the result y. So the result is saved for backward: no accuracy is lost,
+    and the matrix product after it saves it anyway. Writing to the result before backward is an
+    error. Derivatives of any order exist. From the second on they jump at 0, and an x > 0 for which
+    x + 1 rounds to 1 counts as 0.
 
-    There is no variant in place or with ``out``: the operator neither writes into a tensor nor
-    needs to, since what a feature map takes is the result of a layer and dies with it.
+    There is no variant in place or with ``out``. The input of a feature map is the result of a
+    layer and is freed after it, so none is needed.
 
     >>> import torch, torch_elu
     >>> x = torch.tensor([-20.0, -1.0, 0.0, 2.0])

@@ -1,4 +1,4 @@
-"""ELU, SELU and CELU as modules, drop-in for those of :mod:`torch.nn`, which they derive from."""
+"""ELU, SELU and CELU as modules, derived from those of :mod:`torch.nn`, to use in their place."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class ELU(_WithSave, nn.ELU):
     .. math:: \text{ELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
 
     Args:
-        alpha: The result tends to -alpha for x towards -infinity. Default: 1.0
+        alpha: The result tends to -alpha as x goes to -infinity. Default: 1.0
         inplace: Overwrite the input with the result. Default: ``False``
-        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`.
+        save: What to save for backward, ``"input"`` or ``"output"``: see :func:`torch_elu.elu`.
             Default: ``"input"``
 
-    Shape: any; the output has the same.
+    Shape: any. The output has the same shape.
 
     Raises:
-        ValueError: if ``save`` is something else.
+        ValueError: if ``save`` is anything else.
 
-    :func:`torch_elu.elu` has the dtypes and devices, the other errors, what is saved, the source.
+    Dtypes, devices, other errors, what is saved, source: see :func:`torch_elu.elu`.
 
     >>> import torch, torch_elu
     >>> torch_elu.ELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))
@@ -64,9 +64,9 @@ class SELU(nn.SELU):
     Args:
         inplace: Overwrite the input with the result. Default: ``False``
 
-    Shape: any; the output has the same.
+    Shape: any. The output has the same shape.
 
-    :func:`torch_elu.selu` has the dtypes and devices, the errors, what is saved, the source.
+    Dtypes, devices, errors, what is saved, source: see :func:`torch_elu.selu`.
 
     >>> import torch, torch_elu
     >>> torch_elu.SELU()(torch.tensor([-1.0, 2.0]))
@@ -84,17 +84,17 @@ class CELU(_WithSave, nn.CELU):
     .. math:: \text{CELU}(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
 
     Args:
-        alpha: The result tends to -alpha for x towards -infinity; not 0. Default: 1.0
+        alpha: The result tends to -alpha as x goes to -infinity. Not 0. Default: 1.0
         inplace: Overwrite the input with the result. Default: ``False``
-        save: What is kept for backward, ``"input"`` or ``"output"``, see :func:`torch_elu.elu`.
+        save: What to save for backward, ``"input"`` or ``"output"``: see :func:`torch_elu.elu`.
             Default: ``"input"``
 
-    Shape: any; the output has the same.
+    Shape: any. The output has the same shape.
 
     Raises:
-        ValueError: if ``save`` is something else.
+        ValueError: if ``save`` is anything else.
 
-    :func:`torch_elu.celu` has the dtypes and devices, the other errors, what is saved, the source.
+    Dtypes, devices, other errors, what is saved, source: see :func:`torch_elu.celu`.
 
     >>> import torch, torch_elu
     >>> torch_elu.CELU(alpha=0.5)(torch.tensor([-1.0, 2.0]))

@@ -10,28 +10,27 @@ from . import _C, _library  # noqa: F401  (_C needs the library)
 
 
 class override_aten:
-    """Puts this package's CPU kernels under ``aten::elu``, and so under what others call.
+    """Puts this package's CPU kernels under PyTorch's ``aten::elu``.
 
     :func:`torch.nn.functional.elu`, :func:`~torch.nn.functional.selu`,
-    :func:`~torch.nn.functional.celu` and the modules made of them, in code of other packages, in
-    TorchScript models, under :func:`torch.vmap`, :func:`torch.func.jvp` and autograd, then run
-    this package's kernels on the CPU, with its bits: ``aten::elu``, ``elu_``, ``elu.out``,
-    ``elu_backward`` and ``elu_backward.grad_input``. All else stays PyTorch's, its errors too.
+    :func:`~torch.nn.functional.celu` and their modules then run this package's kernels on the CPU,
+    with its bits: in the code of other packages, in TorchScript models, under :func:`torch.vmap`,
+    :func:`torch.func.jvp` and autograd. The operators are ``aten::elu``, ``elu_``, ``elu.out``,
+    ``elu_backward`` and ``elu_backward.grad_input``. Errors, layouts and autograd are unchanged.
 
-    Takes effect when called, for the whole process. As a context manager it ends with the block,
-    otherwise with :meth:`remove`. Overrides nest and may end in any order; one that is entered
-    again inside its own block ends with the outermost one.
+    The override begins with the call and holds for the whole process. As a context manager it ends
+    with the block, otherwise with :meth:`remove`. Overrides nest and may end in any order. One that
+    is entered again inside its own block ends with the outer block.
 
-    Code compiled by Inductor (:func:`torch.compile`'s default, AOTInductor) has no ``aten::elu``
-    left to call: use :func:`torch_elu.elu` there.
+    Code compiled by Inductor (:func:`torch.compile`'s default, AOTInductor) does not call
+    ``aten::elu`` and is unaffected: use :func:`torch_elu.elu` there.
 
-    Other threads may call these operators while an override begins or ends. A kernel that another
-    library has registered for ``aten::elu`` on the CPU keeps running in place of PyTorch's, and so
-    of this package's.
+    Other threads may call these operators while an override begins or ends. If another library has
+    registered a CPU kernel for ``aten::elu``, that kernel keeps running.
 
     Args:
-        cuda: Let CUDA tensors run this package's kernels, too; :exc:`RuntimeError` where this
-            build has none for CUDA. Default: they keep PyTorch's.
+        cuda: Override the CUDA kernels too. Raises :exc:`RuntimeError` if this installation has no
+            CUDA kernels. Default: ``False``
 
     >>> import torch, torch_elu
     >>> with torch_elu.override_aten():

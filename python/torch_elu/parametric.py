@@ -1,4 +1,4 @@
-"""Modules whose alpha is a parameter: ELU and CELU in the manner of nn.PReLU, and PELU."""
+"""Modules whose alpha is a parameter: ELU and CELU like nn.PReLU, and PELU."""
 
 # No `from __future__ import annotations`: TorchScript reads those of a class as they are.
 from typing import Any
@@ -40,26 +40,26 @@ class _OfChannels(nn.Module):
 
 
 class ParametricELU(_OfChannels):
-    r"""ELU with an alpha that is learnt, in the manner of :class:`torch.nn.PReLU`.
+    r"""ELU that learns its alpha, like :class:`torch.nn.PReLU`.
 
     .. math:: f(x) = \max(0, x) + \min(0, \alpha \cdot (e^x - 1))
 
     Args:
-        num_parameters: How many alphas there are: 1, or the number of channels, which are dimension
-            1 of the input (the only one of an input of one dimension). Default: 1
-        init: Their first value. Default: 1.0
-        device: Of the parameter. Default: ``None``, PyTorch's default
-        dtype: Of the parameter. Beside an input of float16 or bfloat16 it may be float32. Default:
+        num_parameters: The number of alphas: 1, or the number of channels (dimension 1 of the
+            input, or its only dimension). Default: 1
+        init: The initial value. Default: 1.0
+        device: The parameter's device. Default: ``None``, PyTorch's default
+        dtype: The parameter's dtype. For a float16 or bfloat16 input it may be float32. Default:
             ``None``
 
     Attributes:
         alpha: The parameter, of shape (num_parameters,).
 
-    Shape: any with that many channels; the output has the same.
+    Shape: any with that many channels. The output has the same shape.
 
-    A class of its own, since :attr:`torch.nn.ELU.alpha` is a number to whatever looks at it.
-    Weight decay pulls alpha to 0, where the function is ReLU: leave the parameter out of it.
-    :func:`torch_elu.elu` has the dtypes and devices, the errors, the gradient.
+    It does not derive from :class:`torch.nn.ELU`, because tools read that class's alpha as a
+    number. Leave the parameter out of weight decay, which pulls alpha to 0, where ELU is ReLU.
+    Dtypes, devices, errors, gradient: see :func:`torch_elu.elu`.
 
     >>> import torch, torch_elu
     >>> layer = torch_elu.ParametricELU(num_parameters=2, init=0.5)
@@ -83,18 +83,18 @@ class ParametricELU(_OfChannels):
 
 
 class ParametricCELU(_OfChannels):
-    r"""CELU with an alpha that is learnt.
+    r"""CELU that learns its alpha.
 
     .. math:: f(x) = \max(0, x) + \min(0, \alpha \cdot (e^{x / \alpha} - 1))
 
     Args:
         num_parameters: As for :class:`ParametricELU`. Default: 1
-        init: The first value of alpha. Default: 1.0
-        device: Of the parameter. Default: ``None``
-        dtype: Of the parameter, as for :class:`ParametricELU`. Default: ``None``
+        init: The initial value of alpha. Default: 1.0
+        device: The parameter's device. Default: ``None``
+        dtype: The parameter's dtype, as for :class:`ParametricELU`. Default: ``None``
 
-    Shape and attribute are those of :class:`ParametricELU`. An alpha of 0 gives the limit,
-    max(0, x).
+    Shape and attribute are those of :class:`ParametricELU`. Where alpha is 0 the result is the
+    limit, max(0, x).
 
     >>> import torch, torch_elu
     >>> torch_elu.ParametricCELU(init=0.5)(torch.tensor([-1.0, 2.0]))
@@ -116,19 +116,19 @@ class ParametricCELU(_OfChannels):
 
 
 class PELU(_OfChannels):
-    r"""The parametric ELU of Trottier et al. (https://arxiv.org/abs/1605.09332, equation 3), of
-    which both sides are learnt and meet with one slope.
+    r"""The parametric ELU of Trottier et al. (https://arxiv.org/abs/1605.09332, equation 3), which
+    learns both sides. At 0 they have the same slope.
 
     .. math:: f(x) = \begin{cases} \frac{a}{b} \cdot x & x > 0 \\
               a \cdot (e^{x / b} - 1) & x \le 0 \end{cases}
 
     Args:
-        num_parameters: How many of each there are, as for :class:`ParametricELU`; the paper has one
-            for a layer. Default: 1
-        a: The first value of a. Default: 1.0
-        b: The first value of b. Default: 1.0
-        device: Of the parameters. Default: ``None``
-        dtype: Of the parameters. Default: ``None``
+        num_parameters: The number of a and of b, as for :class:`ParametricELU`. The paper has one
+            per layer. Default: 1
+        a: The initial value of a. Default: 1.0
+        b: The initial value of b. Default: 1.0
+        device: The parameters' device. Default: ``None``
+        dtype: The parameters' dtype. Default: ``None``
 
     The paper keeps both at 0.1 or more: clamp them after each step, as below.
 

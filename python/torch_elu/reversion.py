@@ -1,4 +1,4 @@
-"""The way back from convert: a model that needs this package no longer."""
+"""The way back from convert: the model no longer needs this package."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def revert(model: Model) -> Model:
-    """Replaces every :class:`ELU`, :class:`SELU` and :class:`CELU` of this package, in place, by
-    those of :mod:`torch.nn`: the way back from :func:`convert`.
+    """Replaces this package's :class:`ELU`, :class:`SELU` and :class:`CELU` in a model by those of
+    :mod:`torch.nn`, in place: the way back from :func:`convert`.
 
-    They stay the objects they are, with their names, hooks and training flag; ``save="output"``
-    goes. A model of :mod:`torch.nn` that was converted and reverted is what it was, to the bits.
+    The modules stay the same objects, with their names, hooks and training flag. They lose
+    ``save="output"``. A model that was converted and reverted is what it was before, to the bits.
 
-    In TorchScript models (scripted, traced, frozen, loaded) PyTorch's operators take the place of
-    this package's. Saved, such a model runs wherever PyTorch does.
-    Modules with a learnt alpha become a :class:`torch.fx.GraphModule` of ``torch.where``, with the
-    same parameters. :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is
-    small.
+    In TorchScript models (scripted, traced, frozen, loaded) PyTorch's operators replace this
+    package's. After saving, such a model runs wherever PyTorch does. Modules that learn their alpha
+    become a :class:`torch.fx.GraphModule` of ``torch.where`` with the same parameters.
+    :func:`elu_plus_one` becomes ``elu(x) + 1``, which rounds to 0 where exp(x) is small.
 
-    Calls of this package's functions in some ``forward`` are out of reach. For a program of
-    :mod:`torch.export` there is :func:`decompositions`.
+    Calls of this package's functions inside a ``forward`` stay. For programs of
+    :mod:`torch.export` use :func:`decompositions`.
 
     Args:
         model: A module, possibly an activation itself.
@@ -44,17 +43,16 @@ def revert(model: Model) -> Model:
     Returns:
         ``model``.
 
-    The logger ``torch_elu`` is told how many were replaced, at level INFO.
+    The number of replaced modules is logged at INFO level to ``torch_elu``.
 
     Warns:
-        UserWarning: if there was nothing to replace; of modules that were left, for their class is
-            derived from one of the three or their ``forward`` was replaced; and of
-            ``elu_plus_one``.
+        UserWarning: if there was nothing to replace; for subclasses and modules whose ``forward``
+            was replaced, which stay; for ``elu_plus_one``.
 
     Raises:
-        TypeError: if ``model`` is no module.
+        TypeError: if ``model`` is not a module.
 
-    An error leaves the whole model as it was.
+    If an error is raised, the whole model is unchanged.
 
     >>> import torch, torch_elu
     >>> model = torch_elu.convert(torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ELU(0.5)))

@@ -13,26 +13,25 @@ namespace torch_elu {
 inline namespace v1 {
 
 struct ConvertOptions {
-  /// Let ELU and CELU save their output for backward instead of the input, where alpha (and scale
-  /// and input_scale) are >= 0; SELU saves its input. Default: false
+  /// ELU and CELU save their output for backward instead of the input, where alpha, scale and
+  /// input_scale are >= 0. SELU saves its input. Default: false
   TORCH_ARG(bool, save_output) = false;
 };
 
-/// Replaces PyTorch's `elu`, `elu_`, `selu`, `selu_`, `celu` and `celu_` in a TorchScript model, be
-/// it scripted, traced, frozen or loaded, by this library's operators, and returns how many there
-/// were. Submodules, hooks, branches and loops are covered, and so are functions and methods of
-/// TorchScript classes, which are inlined where they hold one of the six.
+/// Replaces PyTorch's `elu`, `elu_`, `selu`, `selu_`, `celu` and `celu_` by this library's
+/// operators in a TorchScript model (scripted, traced, frozen or loaded). Returns the number
+/// replaced. Looks into submodules, hooks, branches and loops. Functions and methods of TorchScript
+/// classes that contain one of the six are inlined.
 ///
 ///     torch::jit::Module model = torch::jit::load("model.pt");
 ///     torch_elu::convert(model);
 ///
-/// `module` becomes a model with code of its own and the same parameters, buffers and attributes,
-/// so that nothing compiled from the old code runs any more. Other handles to the old model, and
-/// other models made from the same class, stay as they are. Where there is nothing to replace,
-/// nothing changes.
+/// `module` gets new code and keeps its parameters, buffers and attributes; nothing compiled from
+/// the old code runs any more. Other handles to the old model, and other models of the same class,
+/// are unchanged. If there is nothing to replace, nothing changes.
 ///
-/// In place, an alpha < 0 is refused when the forward runs where gradients are recorded; PyTorch
-/// refuses it in the backward.
+/// In place with alpha < 0, the forward throws where gradients are recorded; PyTorch's throws in
+/// the backward.
 TORCH_ELU_API int64_t convert(torch::jit::Module& module, const ConvertOptions& options = {});
 
 }  // namespace v1

@@ -1,4 +1,4 @@
 #pragma once
 
-// The library is built with hidden visibility; what carries this mark is its interface.
+// The library is built with hidden visibility; this marks its interface.
 #define TORCH_ELU_API __attribute__((visibility("default")))

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <iosfwd>
 
-/// ELU, SELU and CELU as modules with the options of their namesakes in torch::nn. What they
-/// compute, on which tensors, and their errors: torch_elu/functional.h.
+/// ELU, SELU and CELU as modules, with the options of those in torch::nn. For the formulas, tensors
+/// and errors see torch_elu/functional.h.
 ///
 ///     torch::nn::Sequential network(torch::nn::Linear(4, 16),
 ///                                   torch_elu::ELU(torch_elu::ELUOptions(0.5).save_output(true)));
@@ -18,7 +18,7 @@ inline namespace v1 {
 struct ELUOptions {
   ELUOptions(double alpha = 1.0)
       : alpha_(alpha) {}  // NOLINT(google-explicit-constructor): torch_elu::ELU(0.5)
-  /// The value that the function tends to, negated, for x towards -infinity. Default: 1.0
+  /// The result tends to -alpha as x goes to -infinity. Default: 1.0
   TORCH_ARG(double, alpha);
   /// Overwrite the input with the result. Default: false
   TORCH_ARG(bool, inplace) = false;
@@ -34,7 +34,7 @@ struct SELUOptions {
 
 struct CELUOptions {
   CELUOptions(double alpha = 1.0) : alpha_(alpha) {}  // NOLINT(google-explicit-constructor)
-  /// The value that the function tends to, negated, for x towards -infinity; not 0. Default: 1.0
+  /// The result tends to -alpha as x goes to -infinity. Not 0. Default: 1.0
   TORCH_ARG(double, alpha);
   /// Overwrite the input with the result. Default: false
   TORCH_ARG(bool, inplace) = false;
@@ -45,9 +45,9 @@ struct CELUOptions {
 struct ParametricELUOptions {
   ParametricELUOptions(int64_t num_parameters = 1)
       : num_parameters_(num_parameters) {}  // NOLINT(google-explicit-constructor): as PReLUOptions
-  /// 1, or the number of channels, which are dimension 1 of the input. Default: 1
+  /// 1, or the number of channels (dimension 1 of the input). Default: 1
   TORCH_ARG(int64_t, num_parameters);
-  /// What alpha is made with. Default: 1.0
+  /// The initial value of alpha. Default: 1.0
   TORCH_ARG(double, init) = 1.0;
 };
 using ParametricCELUOptions = ParametricELUOptions;
@@ -57,7 +57,7 @@ struct PELUOptions {
       : num_parameters_(num_parameters) {}  // NOLINT(google-explicit-constructor)
   /// As in `ParametricELUOptions`. Default: 1
   TORCH_ARG(int64_t, num_parameters);
-  /// What the parameters are made with. Default: 1.0
+  /// The initial values of the parameters. Default: 1.0
   TORCH_ARG(double, a) = 1.0;
   TORCH_ARG(double, b) = 1.0;
 };
@@ -99,8 +99,8 @@ class TORCH_ELU_API CELUImpl : public torch::nn::Cloneable<CELUImpl> {
 };
 TORCH_MODULE(CELU);
 
-/// ELU with an alpha that is a parameter, in the manner of torch::nn::PReLU. Use it as
-/// `torch_elu::ParametricELU`; keep weight decay away from `alpha`.
+/// ELU with alpha as a parameter, like torch::nn::PReLU. Use it as `torch_elu::ParametricELU`.
+/// Leave `alpha` out of weight decay.
 class TORCH_ELU_API ParametricELUImpl : public torch::nn::Cloneable<ParametricELUImpl> {
  public:
   explicit ParametricELUImpl(const ParametricELUOptions& options_ = {});
@@ -113,7 +113,7 @@ class TORCH_ELU_API ParametricELUImpl : public torch::nn::Cloneable<ParametricEL
 };
 TORCH_MODULE(ParametricELU);
 
-/// CELU with an alpha that is a parameter. Use it as `torch_elu::ParametricCELU`.
+/// CELU with alpha as a parameter. Use it as `torch_elu::ParametricCELU`.
 class TORCH_ELU_API ParametricCELUImpl : public torch::nn::Cloneable<ParametricCELUImpl> {
  public:
   explicit ParametricCELUImpl(const ParametricCELUOptions& options_ = {});
@@ -126,8 +126,8 @@ class TORCH_ELU_API ParametricCELUImpl : public torch::nn::Cloneable<ParametricC
 };
 TORCH_MODULE(ParametricCELU);
 
-/// a / b * x for x > 0, a * (exp(x / b) - 1) elsewhere, of the parameters a and b (Trottier et al.,
-/// arXiv:1605.09332), both to be kept above 0. Use it as `torch_elu::PELU`.
+/// a / b * x for x > 0, a * (exp(x / b) - 1) elsewhere, with the parameters a and b (Trottier et
+/// al., arXiv:1605.09332). Keep both above 0. Use it as `torch_elu::PELU`.
 class TORCH_ELU_API PELUImpl : public torch::nn::Cloneable<PELUImpl> {
  public:
   explicit PELUImpl(const PELUOptions& options_ = {});

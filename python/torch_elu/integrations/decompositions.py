@@ -1,4 +1,4 @@
-"""The operators of this package in those of ATen, for torch.export and make_fx."""
+"""Rewrites the operators of this package in those of ATen, for torch.export and make_fx."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _ours = torch.ops.torch_elu
 
 
 def decompositions() -> dict[OpOverload, Callable[..., Any]]:
-    """The operators of this package in those of ATen: a table for
+    """A table that rewrites the operators of this package in those of ATen, for
     :meth:`torch.export.ExportedProgram.run_decompositions` and
     :func:`torch.fx.experimental.proxy_tensor.make_fx`.
 
-    ``elu``, in place and ``out=`` too, and ``elu_backward`` become ATen's of the same name. SELU
-    and CELU become ``where`` and ``expm1``, as does PyTorch's own ``celu``: some runtimes read
-    only alpha of ``aten.elu`` (XNNPACK and Core ML among them).
-    ``elu_plus_one`` becomes ``where`` and ``exp``, an alpha that is a tensor ``where`` and
-    ``expm1``. ``save`` goes.
+    ``elu``, ``elu_``, ``elu.out`` and ``elu_backward`` become ATen's operators of the same names.
+    SELU and CELU become ``where`` and ``expm1``, like PyTorch's own ``celu``, because some runtimes
+    (XNNPACK and Core ML among them) read only alpha of ``aten.elu``. ``elu_plus_one`` becomes
+    ``where`` and ``exp``; an alpha that is a tensor, ``where`` and ``expm1``. ``save`` is lost.
 
-    A table says all that is decomposed: merge this one with PyTorch's for the rest, as below.
+    Only what is in the table is decomposed. To decompose PyTorch's operators too, merge it with
+    PyTorch's table, as below.
 
     Returns:
         A new dictionary of functions by operator.

@@ -19,20 +19,20 @@ _FLOAT, _FLOAT16, _DOUBLE = 1, 10, 11
 
 
 def onnx_translations(*, accurate: bool = False) -> dict[Any, Callable[..., Any]]:
-    """What ``torch.onnx.export(..., custom_translation_table=...)`` may be given.
+    """A table for ``torch.onnx.export(..., custom_translation_table=...)``.
 
-    It need not: onnxscript is told of the operators by itself. This is for values that are accurate
-    near 0, too, and for versions of onnxscript where telling it fails, which is logged as a warning
-    of the logger ``torch_elu``.
+    Usually you do not need it, because ``import torch_elu`` registers the operators with
+    onnxscript. Use it for values that are accurate near 0, or if registering fails in a new version
+    of onnxscript, which the logger ``torch_elu`` warns of.
 
     Args:
-        accurate: Write basic operators in place of ``Elu``, ``Selu`` and ``Celu``. A runtime may
-            compute those as exp(x) - 1, which cancels near 0; onnxruntime does. These nodes compute
-            in float64, and take longer.
+        accurate: Write basic operators instead of ``Elu``, ``Selu`` and ``Celu``. A runtime may
+            compute those as exp(x) - 1, which cancels near 0; onnxruntime does. The basic operators
+            compute in float64 and take longer. Default: ``False``
 
     Returns:
-        The functions that write ``torch.ops.torch_elu.elu``, ``elu_plus_one`` and
-        ``parametric_elu`` in operators of ONNX, by operator.
+        A function for each of ``torch.ops.torch_elu.elu``, ``elu_plus_one`` and
+        ``parametric_elu``, which writes it in ONNX's operators.
 
     >>> import torch, torch_elu
     >>> sorted(operator.name() for operator in torch_elu.onnx_translations())
