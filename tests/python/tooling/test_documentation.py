@@ -165,6 +165,21 @@ def test_each_feature_names_the_tests_that_show_it(feature: str) -> None:
         assert f"\ndef {test}(" in text if file.endswith(".py") else not test, (file, test)
 
 
+def anchors(page: Path) -> set[str]:
+    """Of its headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    pages = [README, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md")), *PAGES]
+    for page in pages:
+        for name, anchor in re.findall(r"\]\((?!http)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+            target = page.parent / name if name else page
+            assert target.exists(), (page.name, name)
+            assert not anchor or anchor in anchors(target), (page.name, name, anchor)
+
+
 def test_cells_of_tables_fit() -> None:
     for page in [README, *PAGES]:
         for line in page.read_text().splitlines():
