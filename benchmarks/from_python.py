@@ -93,7 +93,7 @@ def coefficients() -> Iterator[Call]:
 
 
 TABLES = {
-    "bench": Table("../README.md", calls_of_bench),
+    "bench": Table("index.md", calls_of_bench),
     "torch.func": Table("performance.md#torchfunc", transforms),
     "slices of few columns": Table("performance.md#slices-of-few-columns", columns),
     "coefficients": Table("exactness.md#special-inputs", coefficients),

@@ -26,10 +26,9 @@ html_title = f"torch_elu {release}"
 
 
 def keep_text_of_links_to_sources(app: Sphinx, document: nodes.document) -> None:
-    """Links to Markdown files that are no pages of the site: README.md, CONTRIBUTING.md."""
+    """README's links lead to files of the repository, most of which are no pages of the site."""
     for link in list(document.findall(pending_xref)):
-        path = link["reftarget"].removeprefix("../")
-        if link["reftype"] == "myst" and (REPOSITORY / path).is_file():
+        if link["reftype"] == "myst" and (REPOSITORY / link["reftarget"]).is_file():
             link.replace_self(link.children)
 
 
