@@ -24,7 +24,7 @@ autodoc_typehints = "none"  # the signatures have them
 html_theme = "furo"
 html_title = f"torch_elu {release}"
 html_static_path = ["static"]
-html_css_files = ["tables.css"]
+html_css_files = ["phone.css"]
 
 
 def keep_text_of_links_to_sources(app: Sphinx, document: nodes.document) -> None:
