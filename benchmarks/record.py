@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -58,7 +59,7 @@ def save(path: Path | None, what: str, page: str, header: list[str], rows: list[
     if path is None:
         return
     machine = first_line("/proc/cpuinfo", "model name", "an unknown processor")
-    document = {"machine": f"{machine}, {instruction_set()}", "measurements": []}
+    document: dict[str, Any] = {"machine": f"{machine}, {instruction_set()}", "measurements": []}
     if path.exists():
         document = json.loads(path.read_text(encoding="utf-8"))
     new = {
