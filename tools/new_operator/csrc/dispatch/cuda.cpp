@@ -62,21 +62,7 @@ struct Backward {
   }
 };
 
-template <typename Call>
-void with_type(at::ScalarType dtype, const Call& call) {
-  switch (dtype) {
-    case at::kDouble:
-      return call.template operator()<double>();
-    case at::kFloat:
-      return call.template operator()<float>();
-    case at::kHalf:
-      return call.template operator()<__half>();
-    case at::kBFloat16:
-      return call.template operator()<__nv_bfloat16>();
-    default:
-      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, call.name));
-  }
-}
+//= with_type_of
 
 // `out` is allocated where it is undefined.
 void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alpha,
@@ -84,7 +70,7 @@ void run_forward(at::Tensor& out, const at::Tensor& self, const at::Scalar& alph
   check_dtype(self.scalar_type(), name);
   const c10::cuda::CUDAGuard guard(self.device());
   auto iter = at::TensorIterator::unary_op(out, self);
-  with_type(self.scalar_type(), Forward{iter, alpha, name});
+  with_type_of(self.scalar_type(), Forward{iter, alpha, name});
   out = iter.output();
 }
 
@@ -117,7 +103,7 @@ at::Tensor elu_backward_cuda(const at::Tensor& grad_output, const at::Scalar& al
   const c10::cuda::CUDAGuard guard(saved->device());
   at::Tensor grad_input = empty_output(*saved);
   auto iter = at::TensorIterator::binary_op(grad_input, *expanded_grad_output, *saved);
-  with_type(saved->scalar_type(), Backward{iter, alpha, is_result, name});
+  with_type_of(saved->scalar_type(), Backward{iter, alpha, is_result, name});
   return grad_input;
 }
 
