@@ -16,7 +16,8 @@
 # make bench   the benchmark, with its table, JSON and pictures in build/bench; other frameworks take part where
 #              they are installed: .venv/bin/pip install --group peers
 # make memory  the peak memory of training, with its table, JSON and pictures in build/memory
-# make pictures  the README's pictures in docs/pictures, from what bench, demo and memory wrote
+# make pictures  the README's pictures in docs/pictures, from what bench, demo and memory wrote, and
+#              docs/measurements.md from docs/measured
 # make docs    the documentation site, in build/docs; a warning is an error
 # make wheel   the wheel for every supported PyTorch and every Python that is here, in build/wheel, and a check of it.
 #              It downloads each PyTorch (0.5 GB) and needs nvcc 13; WHEEL_OPTIONS='--machine aarch64' cross-compiles
@@ -124,6 +125,7 @@ memory: build
 
 pictures: build
 	$(BIN)/python -m docs.draw --build $(BUILD)
+	$(BIN)/python -m docs.measurements
 
 docs: build
 	$(BIN)/python -m pip install --quiet --group docs
