@@ -84,12 +84,13 @@ void forward(benchmark::State& state, const Kernels<T>& kernels, std::ptrdiff_t 
 }
 
 template <typename T>
-void backward(benchmark::State& state, const Kernels<T>& kernels, bool from_result) {
+void backward(benchmark::State& state, const Kernels<T>& kernels, bool from_result,
+              double alpha = 1) {
   const auto n = state.range(0);
   const auto x = inputs<T>(static_cast<std::size_t>(n));
   const auto& grad = x;
   std::vector<T> out(x.size());
-  const Coefficients<T> coefficients(1, 1, 1);
+  const Coefficients<T> coefficients(alpha, 1, 1);
   const auto kernel = from_result ? kernels.backward_from_result : kernels.backward_from_input;
   for (auto _ : state) {
     kernel(out.data(), 1, grad.data(), 1, x.data(), 1, n, coefficients, Store::cached);
@@ -108,9 +109,11 @@ void add(const std::string& table, const std::string& type, const Kernels<T>& ke
   };
   run("copy", sizes, copy<T>);
   run("forward", sizes, [=](auto& state) { forward(state, kernels, 1, 1, 1); });
+  run("forward_alpha", middle, [=](auto& state) { forward(state, kernels, 1, 0.3, 1); });
   run("forward_every_second", middle, [=](auto& state) { forward(state, kernels, 2, 1, 1); });
   run("forward_general", middle, [=](auto& state) { forward(state, kernels, 1, -1, -1); });
   run("backward", sizes, [=](auto& state) { backward(state, kernels, false); });
+  run("backward_alpha", middle, [=](auto& state) { backward(state, kernels, false, 0.3); });
   run("backward_from_result", middle, [=](auto& state) { backward(state, kernels, true); });
 }
 

@@ -17,7 +17,7 @@ from torch._inductor.virtualized import ops
 
 OPERATIONS = (
     "constant", "to_dtype", "to_dtype_bitcast", "bitwise_left_shift",
-    "fma", "add", "sub", "mul", "lt", "gt", "where",
+    "fma", "add", "sub", "mul", "minimum", "lt", "gt", "where",
 )  # fmt: skip
 
 _INTEGER = {torch.float32: torch.int32, torch.float64: torch.int64}
@@ -52,13 +52,28 @@ class Formula:
         low = self.number(low)
         return ops.where(ops.lt(x, low), low, x)
 
+    def bits(self, x: Any) -> Any:
+        return ops.to_dtype_bitcast(x, _INTEGER[self.dtype], src_dtype=self.dtype)
+
+    def bits_of_number(self, number: float) -> Any:
+        of_float, of_integer = _FORMATS[self.dtype]
+        (bits,) = struct.unpack(of_integer, struct.pack(of_float, number))
+        return ops.constant(bits, _INTEGER[self.dtype])
+
+    def from_bits(self, bits: Any) -> Any:
+        return ops.to_dtype_bitcast(bits, self.dtype, src_dtype=_INTEGER[self.dtype])
+
+    def negative_at_least(self, x: Any, low: float) -> Any:
+        """at_least where x is negative; elsewhere a number that a selection drops. Of negative
+        numbers the larger integer is the lower one: an operation where a comparison, a mask and a
+        selection are four.
+        """
+        return self.from_bits(ops.minimum(self.bits(x), self.bits_of_number(low)))
+
     def low_bits_to_exponent(self, x: Any, number: float) -> Any:
-        integer, (of_float, of_integer) = _INTEGER[self.dtype], _FORMATS[self.dtype]
-        (offset,) = struct.unpack(of_integer, struct.pack(of_float, number))
-        bits = ops.to_dtype_bitcast(x, integer, src_dtype=self.dtype)
-        shifted = ops.bitwise_left_shift(bits, ops.constant(int(self.c.mantissa_bits), integer))
-        moved = ops.add(shifted, ops.constant(offset, integer))
-        return ops.to_dtype_bitcast(moved, self.dtype, src_dtype=integer)
+        mantissa_bits = ops.constant(int(self.c.mantissa_bits), _INTEGER[self.dtype])
+        shifted = ops.bitwise_left_shift(self.bits(x), mantissa_bits)
+        return self.from_bits(ops.add(shifted, self.bits_of_number(number)))
 
     def polynomial_at(self, r: Any, polynomial: list[float]) -> Any:
         q = self.number(polynomial[-1])
@@ -90,7 +105,7 @@ class Formula:
 
     def rounded_value(self, x: Any) -> Any:
         c = self.c
-        reduced = self.reduce(self.at_least(x, c.value_saturation), c.value_step)
+        reduced = self.reduce(self.negative_at_least(x, c.value_saturation), c.value_step)
         alpha_2n = self.low_bits_to_exponent(reduced.shifted_n, c.scaled_alpha)
         slope_2n = self.low_bits_to_exponent(reduced.shifted_n, c.slope)
         difference = ops.sub(alpha_2n, self.number(c.scaled_alpha))
@@ -109,7 +124,7 @@ class Formula:
         c = self.c
         if not c.carries_rests:
             return self.rounded_value(x)
-        clamped = self.at_least(x, c.value_saturation)
+        clamped = self.negative_at_least(x, c.value_saturation)
         shifted_n, n, exact = self.remainder(clamped, c.slope_step[0])
         low = self.rounded_product(n, -c.slope_step[1])
         r = ops.add(exact, low)
