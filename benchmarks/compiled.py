@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from types import FunctionType
@@ -13,12 +14,21 @@ from torch.nn import functional
 from torch_elu.doctor.timing import Contender
 
 from .elementwise import OURS, PYTORCH, make_input, size_name
+from .models import MODELS
 from .policy import WIDTHS, Trainer
 from .timing import Case
 
 SIZES = [16, 256, 4096, 1 << 16, 1 << 20, 1 << 24]
 BATCH = 4096
 NO_ACTIVATION = "no activation"
+CONTROL = "F.elu again"
+COMPILED_MODELS = ["EnCodec's encoder, 1 s", "EEGNet, batch 16", "MONAI's UNet, batch 4"]
+STEP = f"training step {'-'.join(map(str, WIDTHS))}, batch {BATCH}"
+
+
+def chain_name(numel: int, alpha: float) -> str:
+    """Of the case."""
+    return f"elu(x * 2 + 1, {alpha}) * 0.5, {size_name(numel)}"
 
 
 @functools.cache
@@ -35,8 +45,8 @@ def chain(name: str, alpha: float, numel: int) -> Callable[[Tensor], Tensor]:
         return activation(x * 2 + 1) * 0.5
 
     code = chained.__code__.replace()
-    copy = FunctionType(code, globals(), closure=chained.__closure__)
-    return torch.compile(copy, dynamic=False)
+    own = FunctionType(code, globals(), closure=chained.__closure__)
+    return torch.compile(own, dynamic=False)
 
 
 def chain_contenders(numel: int, alpha: float) -> list[Contender]:
@@ -59,12 +69,34 @@ def step_contenders() -> list[Contender]:
     return contenders
 
 
+def model_contenders(name: str) -> list[Contender]:
+    """Inference of another package's model; a second one with F.elu shows the noise."""
+    model, x = MODELS[name]()
+    contenders = []
+    for contender in (OURS, PYTORCH, CONTROL):
+        copied = copy.deepcopy(model).eval()
+        network = torch_elu.convert(copied) if contender == OURS else copied
+        network.compile()
+        run = torch.inference_mode()(network)
+        contenders.append(Contender(contender, "run(x)", {"run": run, "x": x}))
+    return contenders
+
+
+def has_package(name: str) -> bool:
+    """Whether the model's package is installed: make models-packages."""
+    try:
+        MODELS[name]()
+    except ImportError:
+        return False
+    return True
+
+
 def compiled_cases(quick: bool) -> list[Case]:
-    """The chain by size, then the training step."""
+    """The chain by size, the training step, and models of other packages that are installed."""
     cases = [
         Case(
             "compiled",
-            f"elu(x * 2 + 1, {alpha}) * 0.5, {size_name(numel)}",
+            chain_name(numel, alpha),
             functools.partial(chain_contenders, numel, alpha),
             "us per call",
             1000,
@@ -73,7 +105,10 @@ def compiled_cases(quick: bool) -> list[Case]:
         for numel in (SIZES[:2] if quick else SIZES)
     ]
     if not quick:
-        widths = "-".join(map(str, WIDTHS))
-        name = f"training step {widths}, batch {BATCH}"
-        cases.append(Case("compiled", name, step_contenders, "us per call", 1000))
+        cases.append(Case("compiled", STEP, step_contenders, "us per call", 1000))
+        cases += [
+            Case("compiled", name, functools.partial(model_contenders, name), "us per call", 1000)
+            for name in COMPILED_MODELS
+            if has_package(name)
+        ]
     return cases

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .calls import FEW
+from .compiled import COMPILED_MODELS, NO_ACTIVATION, STEP, chain_name
 from .elementwise import (
     COPY,
     MEMCPY,
@@ -50,6 +51,9 @@ def within(case: str, ratio: float, against: str) -> Goal:
 
 ONE, TWO = threads_name(OURS, 1), threads_name(OURS, 2)
 
+# What a compiled chain may take of the time with F.elu, by size.
+COMPILED = {16: 1.05, 256: 1.05, 1 << 12: 0.75, 1 << 16: 0.4, 1 << 20: 0.35, 1 << 24: 0.75}
+
 # Set on a Zen 4 core, some of them for one instruction set. Backward is compared with what also
 # allocates its output.
 GOALS = {
@@ -68,6 +72,11 @@ GOALS = {
         within("forward, bfloat16, 16 Mi", 1.5, COPY),
         within("forward, float16, 16 Mi", 1.5, COPY),
         within("forward, float64, 16 Mi", 1.5, COPY),
+        *(
+            within(f"compiled, {chain_name(numel, alpha)}", ratio, PYTORCH)
+            for alpha in (1.0, 0.3)
+            for numel, ratio in COMPILED.items()
+        ),
     ],
     "avx2": [faster("forward, float32, 64 Ki", 5)],
     "": [
@@ -81,6 +90,9 @@ GOALS = {
         within(f"call, {FEW} elements, module call", 0.9, PYTORCH),
         within("TorchScript, 1 x 32", 1, PYTORCH),
         faster("threads, float32, 1 Mi", 1.8, ONE, contender=TWO),
+        within(f"compiled, {STEP}", 1, PYTORCH),
+        within(f"compiled, {STEP}", 1.08, NO_ACTIVATION),
+        *(within(f"compiled, {name}", NOISE, PYTORCH) for name in COMPILED_MODELS),
     ],
 }
 

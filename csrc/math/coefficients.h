@@ -30,6 +30,8 @@ struct Constants<float> {
   static constexpr float underflow_guard = 0x1p+90f;  // keeps the slope's terms normal numbers
   static constexpr float shift = 0x1.8p+23f;          // the nine lowest bits are zero
   static constexpr bool carries_rests = true;
+  // In place of a smaller rest of alpha * scale, so that 2^n times as much is a normal number.
+  static constexpr float least_rest = 0x1p-72f;
   static constexpr bool compensates_r = false;  // carries the rounding of r into expm1(r)
   static constexpr bool subtracts_on_fma_units = false;
 
@@ -66,6 +68,7 @@ struct Constants<double> {
   static constexpr double underflow_guard = 0x1p+128;
   static constexpr double shift = 0x1.8p+52;
   static constexpr bool carries_rests = true;
+  static constexpr double least_rest = 0x1p-900;
   static constexpr bool compensates_r = true;
   static constexpr bool subtracts_on_fma_units = false;
 
@@ -275,6 +278,9 @@ struct Coefficients : RoundedCoefficients<T> {
           std::fma(scaled_alpha, input_scale, -slope) + scaled_alpha_lost * input_scale;
       const double rest = ((slope - rounded(slope)) + slope_lost) / rounded(slope);
       scaled_alpha_rest = rounded((scaled_alpha - rounded(scaled_alpha)) + scaled_alpha_lost);
+      if (std::abs(scaled_alpha_rest) < Constants::least_rest) {
+        scaled_alpha_rest = Constants::least_rest;
+      }
       input_scale_rest = rounded(input_scale - rounded(input_scale));
       slope_rest = rounded(rest);
       slope_shift = rounded(rest / input_scale);

@@ -12,7 +12,7 @@ namespace torch_elu {
 inline namespace TORCH_ELU_SIMD {
 
 // Those of a scale and an input_scale of 1. An alpha in the precision of the computation has no
-// rest, so the others are the same for every alpha that formula.h takes, but for 1.
+// rest but the least, so the others are the same for every alpha that formula.h takes, but for 1.
 template <typename T, typename V>
 struct CoefficientsOfAlphas : Coefficients<T> {
   V scaled_alpha, scaled_alpha_bits, slope_bits, guarded_slope_bits, guarded_curvature_bits;

@@ -132,8 +132,9 @@ class Formula:
         bent = ops.fma(ops.fma(polynomial, r, self.number(c.slope_rest)), r, low)
         slope_2n = self.low_bits_to_exponent(shifted_n, c.slope)
         part = ops.sub(self.number(1.0), self.low_bits_to_exponent(shifted_n, 1.0))
-        rest = ops.mul(part, self.number(-c.scaled_alpha_rest))
-        total = ops.fma(exact, slope_2n, ops.fma(bent, slope_2n, rest))
+        rest_2n = self.low_bits_to_exponent(shifted_n, c.scaled_alpha_rest)
+        part_of_rest = ops.sub(rest_2n, self.number(c.scaled_alpha_rest))
+        total = ops.fma(exact, slope_2n, ops.fma(bent, slope_2n, part_of_rest))
         negative = ops.fma(part, self.number(-c.scaled_alpha), total)
         return ops.where(ops.lt(x, self.number(0.0)), negative, self.times(x, c.scale))
 
