@@ -64,9 +64,44 @@ def backpack(model: nn.Module) -> Any:
     return [(p.diag_ggn_exact, p.diag_h) for p in model.parameters()]
 
 
+def bound_propagation(model: nn.Module) -> Any:
+    """Knows no ELU; a bound that its user writes for nn.ELU serves ours, too."""
+    package = import_or_skip("bound_propagation")
+
+    class Bound(package.BoundActivation):
+        """The function is convex: it lies between a tangent and the chord."""
+
+        def alpha_beta(self, preactivation: Any) -> None:
+            lower, upper = preactivation.lower, preactivation.upper
+            self.alpha_upper = (self(upper) - self(lower)) / (upper - lower)
+            self.beta_upper = self(lower) - self.alpha_upper * lower
+            middle = (lower + upper) / 2
+            self.alpha_lower = middle.clamp(max=0).exp()
+            self.beta_lower = self(middle) - self.alpha_lower * middle
+
+        def parameterize_alpha_beta(self, *bounds: Tensor) -> tuple[Tensor, ...]:
+            return bounds
+
+    with pytest.raises(NotImplementedError, match="not supported"):
+        package.BoundModelFactory().build(model)
+    factory = package.BoundModelFactory()
+    factory.register(nn.ELU, Bound)
+    region = package.HyperRectangle.from_eps(inputs(), 0.1)
+    bounds = factory.build(model).crown(region).concretize()
+    assert (bounds.lower < model(inputs())).all()
+    assert (model(inputs()) < bounds.upper).all()
+    return bounds.lower, bounds.upper
+
+
 def calflops(model: nn.Module) -> Any:
     count = import_or_skip("calflops").calculate_flops
     return count(model, (5, 4), print_results=False, print_detailed=False, output_as_string=False)
+
+
+def deepspeed(model: nn.Module) -> Any:
+    profiler = import_or_skip("deepspeed.profiling.flops_profiler.profiler")
+    options = {"print_profile": False, "detailed": False, "as_string": False}
+    return profiler.get_model_profile(model, (5, 4), **options)
 
 
 def fvcore(model: nn.Module) -> Any:
@@ -194,7 +229,9 @@ TOOLS: list[Callable[[Any], Any]] = [
     shap,
     zennit,
     backpack,
+    bound_propagation,
     calflops,
+    deepspeed,
     fvcore,
     ptflops,
     thop,

@@ -6,10 +6,12 @@ import inspect
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 import torch_elu
+from conftest import RunPython
 from references import (
     PLUS_ONE,
     SELU,
@@ -156,3 +158,25 @@ def test_save_works_and_is_checked_in_a_script() -> None:
         scripted(torch.ones(3), save="result")
     with pytest.raises(RuntimeError, match="only if alpha"):
         scripted(torch.ones(3, requires_grad=True), -0.5, save="output")
+
+
+@pytest.mark.parametrize("way", ["LD_PRELOAD", "dlopen"])
+def test_a_process_that_only_loads_the_library_runs_a_model(
+    way: str, tmp_path: Path, run_python: RunPython
+) -> None:
+    model = torch.jit.script(nn.Sequential(torch_elu.ELU(0.3), torch_elu.SELU()))
+    model.save(tmp_path / "model.pt")
+    environment, load = {}, f"ctypes.CDLL({torch_elu.library_path!r})"
+    if way == "LD_PRELOAD":
+        load = ""
+        environment = {
+            "LD_PRELOAD": torch_elu.library_path,
+            "LD_LIBRARY_PATH": str(Path(torch.__file__).parent / "lib"),
+        }
+    code = (
+        f"import ctypes, sys, torch\n{load}\n"
+        "print(torch.jit.load('model.pt')(torch.linspace(-3, 3, 7)).tolist())\n"
+        "assert 'torch_elu' not in sys.modules"
+    )
+    printed = run_python("-c", code, **environment).stdout
+    assert printed.strip() == str(model(torch.linspace(-3, 3, 7)).tolist())
