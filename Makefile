@@ -3,7 +3,7 @@
 # make test    builds, then runs pytest and ctest
 # make models  the tests on models of other packages, which it installs (450 MB; PyTorch stays)
 # make runtimes  other packages' tools and runtimes on converted models, in an environment of its own, build/runtimes, on
-#              top of .venv (0.9 GB; Python 3.11)
+#              top of .venv (1 GB; Python 3.11)
 # make bench-models  their speed with PyTorch's ELU and with ours
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)

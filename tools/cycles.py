@@ -1,6 +1,6 @@
 """Cycles for each element in the loops of the NEON kernels, as llvm-mca counts them.
 
-    tools/cycles.py [--mca PROGRAM] kernels.o neoverse-n1 neoverse-v2
+    tools/cycles.py [--mca PROGRAM] kernels.o neoverse-n1 neoverse-n2 neoverse-v1 neoverse-v2
 
 The object is one of `make arm`, build/arm/library/.../kernels_baseline.dir/.../kernels.cpp.o. The
 bound that the ports set stands behind each count. Not every core has a model of its own in LLVM.
