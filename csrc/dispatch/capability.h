@@ -1,7 +1,11 @@
 #pragma once
 
+#include <c10/core/ScalarType.h>
+#include <c10/util/Exception.h>
+
 #include <cstdint>
 
+#include "dispatch/operands.h"
 #include "kernels/cpu/kernels.h"
 
 namespace torch_elu::cpu {
@@ -14,3 +18,25 @@ const KernelTable& kernels();
 Store store_for(int64_t output_bytes);
 
 }  // namespace torch_elu::cpu
+
+namespace torch_elu {
+
+/// call(kernels for the dtype, name of the operator)
+template <typename Call>
+void with_kernels_for(at::ScalarType dtype, const char* name, const Call& call) {
+  const cpu::KernelTable& table = cpu::kernels();
+  switch (dtype) {
+    case at::kDouble:
+      return call(table.float64, name);
+    case at::kFloat:
+      return call(table.float32, name);
+    case at::kHalf:
+      return call(table.float16, name);
+    case at::kBFloat16:
+      return call(table.bfloat16, name);
+    default:
+      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, name));
+  }
+}
+
+}  // namespace torch_elu

@@ -46,23 +46,6 @@ struct Backward {
   void operator()(const cpu::Kernels<T>& kernels, const char* name) const;
 };
 
-template <typename Call>
-void with_kernels_for(at::ScalarType dtype, const char* name, const Call& call) {
-  const cpu::KernelTable& table = cpu::kernels();
-  switch (dtype) {
-    case at::kDouble:
-      return call(table.float64, name);
-    case at::kFloat:
-      return call(table.float32, name);
-    case at::kHalf:
-      return call(table.float16, name);
-    case at::kBFloat16:
-      return call(table.bfloat16, name);
-    default:
-      C10_THROW_ERROR(NotImplementedError, unsupported_dtype(dtype, name));
-  }
-}
-
 at::Tensor elu_plus_one_cpu(const at::Tensor& self) {
   at::Tensor out;
   with_kernels_for(self.scalar_type(), "elu_plus_one",

@@ -39,8 +39,9 @@ struct Reduced {
   V exact, low;  // r before it was rounded, in two parts
 };
 
-template <typename T, typename V>
-TORCH_ELU_INLINE V polynomial_at(V r, const number_t<V> (&polynomial)[Constants<T>::terms]) {
+// N: one number for all lanes, or a vector where each has its own.
+template <typename T, typename V, typename N>
+TORCH_ELU_INLINE V polynomial_at(V r, const N (&polynomial)[Constants<T>::terms]) {
   V q = V(polynomial[Constants<T>::terms - 1]);
   for (int term = Constants<T>::terms - 2; term >= 0; --term) q = fma(q, r, V(polynomial[term]));
   return q;
@@ -60,8 +61,8 @@ struct Remainder {
   V exact;
 };
 
-template <typename V, typename C>
-TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high, const C& coefficients) {
+template <typename V, typename N, typename C>
+TORCH_ELU_INLINE Remainder<V> remainder(V x, N step_high, const C& coefficients) {
   using T = typename C::element_t;
   using Constants = torch_elu::Constants<T>;
   // Added to a number so large that its last bit counts ones, the quotient is rounded to an
@@ -71,8 +72,8 @@ TORCH_ELU_INLINE Remainder<V> remainder(V x, number_t<V> step_high, const C& coe
   return {shifted_n, n, fma(n, V(-step_high), x)};
 }
 
-template <bool takes_step_low, typename V, typename C>
-TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<number_t<V>>& step, const C& coefficients) {
+template <bool takes_step_low, typename V, typename N, typename C>
+TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<N>& step, const C& coefficients) {
   using T = typename C::element_t;
   const auto [shifted_n, n, exact] = remainder(x, step.high, coefficients);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;

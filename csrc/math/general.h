@@ -21,7 +21,8 @@ constexpr bool is_vector = !std::is_floating_point_v<V>;
 template <typename V>
 struct Exponents {
   static constexpr number_t<V> shift = Constants<number_t<V>>::shift;
-  static constexpr number_t<V> half = Constants<number_t<V>>::exponent_bias / 2;
+  static constexpr int half_of_bias = Constants<number_t<V>>::exponent_bias / 2;
+  static constexpr number_t<V> half = half_of_bias;
   V shifted;
 };
 

@@ -1,4 +1,4 @@
-// alpha as one of the inputs: an own one for every element of a vector, and what is learnt of it.
+// alpha as one of the inputs: an own one for every lane of a vector, and what is learnt of it.
 //
 //   value(x)         = x where x > 0, alpha * (exp(x / divisor) - 1) elsewhere
 //   by alpha         = 0 where x > 0, exp(x / divisor) - 1
@@ -24,6 +24,44 @@ struct CoefficientsOfAlphas : Coefficients<T> {
         slope_bits(alpha),
         guarded_slope_bits(alpha * V(Constants<T>::underflow_guard)),
         guarded_curvature_bits(guarded_slope_bits) {}
+};
+
+// The part of Coefficients<T> that the functions below take, where each column has its own. N:
+// a number, or a vector of those of as many columns. With a scale of 1, and an alpha in the
+// precision of the computation, alpha * scale has no rest.
+template <typename T, typename N>
+struct ColumnCoefficients {
+  using element_t = T;
+  static constexpr number_t<N> scale = 1, scaled_alpha_rest = 0;
+
+  N scaled_alpha, scaled_alpha_bits, slope_bits, guarded_slope_bits, guarded_curvature_bits;
+  N input_scale, input_scale_rest, slope_rest, slope_shift, steps_per_one;
+  Step<N> value_step, slope_step;
+  N value_saturation, slope_saturation;
+  N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::terms],
+      slope_polynomial[Constants<T>::terms];
+
+  explicit ColumnCoefficients(const Coefficients<T>& c)
+      : scaled_alpha(c.scaled_alpha),
+        scaled_alpha_bits(bit_cast<N>(c.scaled_alpha_bits)),
+        slope_bits(bit_cast<N>(c.slope_bits)),
+        guarded_slope_bits(bit_cast<N>(c.guarded_slope_bits)),
+        guarded_curvature_bits(bit_cast<N>(c.guarded_curvature_bits)),
+        input_scale(c.input_scale),
+        input_scale_rest(c.input_scale_rest),
+        slope_rest(c.slope_rest),
+        slope_shift(c.slope_shift),
+        steps_per_one(c.steps_per_one),
+        value_step(c.value_step),
+        slope_step(c.slope_step),
+        value_saturation(c.value_saturation),
+        slope_saturation(c.slope_saturation) {
+    for (int term = 0; term < Constants<T>::terms; ++term) {
+      polynomial[term] = c.polynomial[term];
+      value_polynomial[term] = c.value_polynomial[term];
+      slope_polynomial[term] = c.slope_polynomial[term];
+    }
+  }
 };
 
 // The number, times 2^n.
@@ -70,28 +108,19 @@ TORCH_ELU_INLINE Gradients<V> gradients(V grad_output, V x, V slope, V expm1) {
           select(x > V(0), V(0), self * at_least(x, V(least)))};
 }
 
-template <typename T>
-struct ValueOfAlphas {
-  Coefficients<T> of_any_alpha;
+// C: coefficients of one alpha or of many, or a reference to them.
+template <typename C>
+struct ValueOf {
+  C coefficients;
   template <typename V>
-  TORCH_ELU_INLINE V operator()(V x, V alpha) const {
-    return value(x, CoefficientsOfAlphas<T, V>(of_any_alpha, alpha));
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return value(x, coefficients);
   }
 };
 
-template <typename T>
-struct GradientsOfAlphas {
-  Coefficients<T> of_any_alpha;
-  template <typename V>
-  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x, V alpha) const {
-    const CoefficientsOfAlphas<T, V> coefficients(of_any_alpha, alpha);
-    return gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients));
-  }
-};
-
-template <typename T>
-struct GradientsOfOne {
-  Coefficients<T> coefficients;
+template <typename C>
+struct GradientsOf {
+  C coefficients;
   template <typename V>
   TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
     return gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients));

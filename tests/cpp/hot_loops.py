@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 TYPES = "double", "float", "torch_elu::Float16", "torch_elu::BFloat16"
-FUNCTIONS = (
+OF_NUMBERS = (
     "UnitValue",
     "Value",
     "UnitBackward",
@@ -22,14 +22,29 @@ FUNCTIONS = (
     "GeneralValue",
     "GeneralBackward",
 )
+OWN = ("OwnAlphas<{}, ", "OwnCoefficients<{}>::Columns<")
+# What each kernel is a template of, for a type.
+FUNCTIONS = {
+    "map_contiguous": tuple(f"{name}<{{}}>, " for name in OF_NUMBERS),
+    "value_of_columns": OWN,
+    "gradients_of_columns": (*OWN, "UnitGradients<{}> >, ", "GeneralGradients<{}> >, "),
+    "gradients_contiguous": (
+        "UnitGradients<{}>, ",
+        "GeneralGradients<{}>, ",
+        "GradientsOf<torch_elu::Coefficients<{}> >, ",
+    ),
+}
 # Before their loops these make numbers of the coefficients.
-WITH_SINGLE_NUMBERS = ("GeneralValue", "GeneralBackward")
+WITH_SINGLE_NUMBERS = "General"
+# This one's sums over columns, too, end with fewer numbers than a vector has.
+WITH_SINGLE_SUMS = "gradients_of_columns"
 
 # In the notation of objdump, for x86-64 and for aarch64.
 PACKED = re.compile(r"v?mulp[sd] |fmul v")
 SCALAR = re.compile(
     r"v?(mul|add|sub|fn?madd\d+)s[sd] |fn?(mul|add|sub|madd|msub) [sd]\d|(call|bl) .*<fmaf?\b"
 )
+SUM = re.compile(r"v?adds[sd] |fadd [sd]\d")
 JUMP = re.compile(r"(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z) (?:.*, )?([0-9a-f]+) <")
 
 Function = list[tuple[int, str]]  # addresses and instructions
@@ -62,15 +77,22 @@ def complaints(objdump: str, path: str) -> list[str]:
     """What is wrong with the object."""
     found = functions(objdump, path)
     result = []
-    for function in FUNCTIONS:
-        for type_name in TYPES:
-            wanted = f"::{function}<{type_name}>, "
-            bodies = [body for name, body in found if "map_contiguous<" in name and wanted in name]
-            if not any(PACKED.search(loop) for body in bodies for loop in loops(body)):
-                result.append(f"{path}: {function}<{type_name}> has no loop of vectors")
-            scalar = [line for body in bodies for _, line in body if SCALAR.match(line)]
-            if scalar and function not in WITH_SINGLE_NUMBERS:
-                result.append(f"{path}: {function}<{type_name}> takes single numbers: {scalar[0]}")
+    for kernel, function, type_name in (
+        (kernel, function, type_name)
+        for kernel, functions_of_kernel in FUNCTIONS.items()
+        for function in functions_of_kernel
+        for type_name in TYPES
+    ):
+        wanted = f"::{function.format(type_name)}"
+        shown = f"{path}: {kernel} of {wanted[2:].rstrip(', <')}"
+        bodies = [body for name, body in found if f"{kernel}<" in name and wanted in name]
+        if not any(PACKED.search(loop) for body in bodies for loop in loops(body)):
+            result.append(f"{shown} has no loop of vectors")
+        scalar = [line for body in bodies for _, line in body if SCALAR.match(line)]
+        if kernel == WITH_SINGLE_SUMS:
+            scalar = [line for line in scalar if not SUM.match(line)]
+        if scalar and WITH_SINGLE_NUMBERS not in function:
+            result.append(f"{shown} takes single numbers: {scalar[0]}")
     return result
 
 

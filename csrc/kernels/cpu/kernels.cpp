@@ -76,14 +76,18 @@ struct EntryPoints {
   }
 
   using Parametric = ParametricEntryPoints<T>;
+  using Own = OwnCoefficients<T>;
   static constexpr Kernels<T> kernels{forward,
                                       backward_from_input,
                                       backward_from_result,
                                       plus_one,
                                       plus_one_backward,
-                                      Parametric::value_of_alphas,
+                                      Parametric::value_of_columns,
                                       Parametric::gradients_of_columns,
-                                      Parametric::gradients_of_run};
+                                      Parametric::gradients_of_run,
+                                      Lanes::count,
+                                      sizeof(typename Own::Group),
+                                      Own::write};
 };
 
 }  // namespace

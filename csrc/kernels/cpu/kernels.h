@@ -19,6 +19,17 @@ struct GradientSums {
   double slope_times_x;  // of grad_input * self, where self <= 0
 };
 
+constexpr std::ptrdiff_t most_columns = 512;
+
+// The coefficients of columns. One for all; or, of those that formula.h takes and that are not all
+// 1, an own alpha for each (what is_like_others() finds), or own coefficients.
+template <typename T>
+struct OfColumns {
+  const Coefficients<T>* one;  // beside `alpha` those of any such alpha
+  const opmath_t<T>* alpha = nullptr;
+  const void* own = nullptr;
+};
+
 // Strides are in elements, and may be zero for an input. Any alignment will do, even less than that
 // of T. The output may be exactly an input (same address, same stride) but overlap none in another
 // way.
@@ -41,18 +52,22 @@ struct Kernels {
   decltype(forward) plus_one;
   decltype(backward_from_result) plus_one_backward;
 
-  // For an alpha that is a tensor; memory is contiguous. With an alpha for each element all are
-  // such as is_like_others() in math/parametric.h takes, and the coefficients those of any of them.
-  void (*value_of_alphas)(T* out, const T* self, const opmath_t<T>* alpha, std::ptrdiff_t n,
-                          const Coefficients& of_any_alpha, Store);
-  // What each element adds to the sum of its column. `alpha`: null where all have one.
-  // `slope_times_x`: null where there is no divisor.
+  // For an alpha that is a tensor. Rows of at most most_columns elements, `stride` apart. The value
+  // for columns with an own alpha or own coefficients, since one for all is `forward`.
+  void (*value_of_columns)(T* out, const T* self, std::ptrdiff_t stride, std::ptrdiff_t rows,
+                           std::ptrdiff_t columns, const OfColumns<T>&, Store);
+  // Adds what each element contributes to the sum of its column. `slope_times_x`: null where there
+  // is no divisor.
   void (*gradients_of_columns)(T* grad_input, const T* grad_output, const T* self,
-                               const opmath_t<T>* alpha, std::ptrdiff_t n, const Coefficients&,
-                               Store, double* by_alpha, double* slope_times_x);
-  // With the sums of all elements.
+                               std::ptrdiff_t stride, std::ptrdiff_t rows, std::ptrdiff_t columns,
+                               const OfColumns<T>&, Store, double* by_alpha, double* slope_times_x);
+  // A contiguous run, with the sums of all its elements.
   GradientSums (*gradients_of_run)(T* grad_input, const T* grad_output, const T* self,
                                    std::ptrdiff_t n, const Coefficients&, bool has_divisor, Store);
+
+  // How OfColumns::own lies in memory, aligned to 64 bytes: as these write it, column by column.
+  std::ptrdiff_t columns_of_group, bytes_of_group;
+  void (*write_own)(const Coefficients&, std::ptrdiff_t column, void* own);
 };
 
 struct KernelTable {

@@ -29,16 +29,16 @@ namespace {
 // SSE2 has no fused multiply-add: it takes dozens of instructions, so that several vectors in step
 // gain nothing and make the code large.
 #if defined(__SSE2__) && !defined(__FMA__) && !defined(TORCH_ELU_EMULATED_AVX512)
-constexpr bool fuses = false;
+inline constexpr bool fuses = false;
 #else
-constexpr bool fuses = true;
+inline constexpr bool fuses = true;
 #endif
 
 template <typename Lanes, typename Function>
 constexpr bool runs_in_step = Lanes::in_step > 1 && (fuses || !requires { Function::is_general; });
 
 // A strided run goes through buffers of so many elements, which stay in the first cache.
-constexpr std::ptrdiff_t block = 256;
+inline constexpr std::ptrdiff_t block = 256;
 
 template <typename T>
 struct Input {
@@ -58,18 +58,21 @@ struct Input {
   }
 };
 
-// Fewer elements than a vector has. Not inlined: the function's code is large.
+// Fewer elements than a vector has, and zeros.
+template <typename T, int count>
+struct Padded {
+  T data[count] = {};
+  Padded(const T* from, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) data[i] = scalar::read(from + i);
+  }
+};
+
+// Applied to fewer elements than a vector has. Not inlined: the function's code is large.
 template <typename Lanes, typename Function, typename T, typename... Inputs>
 __attribute__((noinline)) void map_few(const Function& function, T* out, std::ptrdiff_t n,
                                        const Inputs*... inputs) {
-  struct Padded {
-    T data[Lanes::count] = {};
-    Padded(const T* from, std::ptrdiff_t n) {
-      for (std::ptrdiff_t i = 0; i < n; ++i) data[i] = scalar::read(from + i);
-    }
-  };
   T result[Lanes::count];
-  Lanes::store(result, function(Lanes::load(Padded(inputs, n).data)...));
+  Lanes::store(result, function(Lanes::load(Padded<T, Lanes::count>(inputs, n).data)...));
   for (std::ptrdiff_t i = 0; i < n; ++i) scalar::write(out + i, result[i]);
 }
 

@@ -81,7 +81,7 @@ TORCH_ELU_INLINE Gradients<opmath_t<T>> gradients_of(opmath_t<T> grad_output, op
     return gradients(grad_output, x, rounded_slope(x, coefficients),
                      rounded_value(x, coefficients));
   }
-  return GradientsOfOne<T>{coefficients}(grad_output, x);
+  return GradientsOf<const Coefficients<T>&>{coefficients}(grad_output, x);
 }
 
 // Room for coefficients, which threads of a block share.
@@ -142,11 +142,9 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // The sum over a block, known to its last thread.
-TORCH_ELU_INLINE double sum_of_block(double (&of_threads)[kThreads], double own) {
+__device__ __forceinline__ double sum_of_block(double (&of_threads)[kThreads], double own) {
   of_threads[threadIdx.x] = own;
-#if defined(__CUDA_ARCH__)
   __syncthreads();
-#endif
   if (threadIdx.x != kThreads - 1) return 0;
   double sum = 0;
   for (int i = 0; i < kThreads; ++i) sum += of_threads[i];

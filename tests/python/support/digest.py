@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import torch
 import torch_elu  # noqa: F401  (loads the operators)
@@ -37,6 +38,23 @@ def digest() -> str:
         y = torch.ops.torch_elu.elu_plus_one(x)
         for result in (y, torch.ops.torch_elu.elu_plus_one_backward(grad_output, y)):
             hashed.update(bits(result).numpy().tobytes())
+        # An alpha, and a divisor, that are tensors: of runs, of columns, of elements; sums too.
+        x, grad = (in_range(dtype, 48_000, -9, 3).view(3, 100, 160) for _ in range(2))
+        grad = grad.flip(0)
+        computed_in = torch.promote_types(dtype, torch.float32)
+        for shape in ((1,), (100, 1), (160,), (100, 160)):
+            # Exact: PyTorch's own functions have other bits with another instruction set.
+            alpha = (torch.arange(math.prod(shape)) % 97 + 13).to(computed_in).view(shape) / 32
+            for divisor in (None, alpha + 0.125):
+                mask = [True, True, divisor is not None]
+                parametric = torch.ops.torch_elu.parametric_elu
+                results = [parametric(x, alpha, divisor)]
+                results += torch.ops.torch_elu.parametric_elu_backward(
+                    grad, x, alpha, divisor, mask
+                )
+                for result in results:
+                    if result is not None:
+                        hashed.update(bits(result).numpy().tobytes())
     return hashed.hexdigest()
 
 

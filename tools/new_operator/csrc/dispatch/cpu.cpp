@@ -20,7 +20,6 @@ namespace {
 //= for_each_run
 //= run_forward
 //= run_backward
-//= with_kernels_for
 //= elu_kernel
 //= elu_backward_kernel
 
