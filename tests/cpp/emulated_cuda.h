@@ -1,5 +1,5 @@
-// Lets csrc/kernels/cuda/kernels.cu be built as C++ and run on the CPU, thread after thread: given
-// to the compiler with -include. The types, and the conversions of the halves, are those of the
+// Lets csrc/kernels/cuda/*.cu be built as C++ and run on the CPU, thread after thread: given to the
+// compiler with -include. The types, and the conversions of the halves, are those of the
 // CUDA toolkit's headers.
 #pragma once
 
@@ -13,6 +13,9 @@
 #define __global__
 #define __launch_bounds__(...)
 #define __shared__ static
+
+// What threads wait for, threads of lower numbers have done.
+inline void __syncthreads() {}
 
 inline thread_local uint3 threadIdx, blockIdx;
 inline unsigned blocks_of_last_launch;
