@@ -69,6 +69,7 @@ def measure(rounds: int) -> Iterator[Measured]:
     groups: list[Callable[[int], Iterator[Measured]]] = [
         cases.sizes,
         cases.layouts,
+        cases.learnt_alphas,
         cases.calls,
         cases.training_steps,
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch_elu.doctor.timing import time_after_cuda
 from .. import policy
 from .timing import (
     COPY,
+    NUMBER,
     OURS,
     PYTORCH,
     RELU,
@@ -112,6 +114,50 @@ def layouts(rounds: int, numel: int = 1 << 24) -> Iterator[Measured]:
             times = time_on_gpu(contenders, rounds, flush)
             short = str(dtype).removeprefix("torch.")
             yield Measured("layout", f"{short}, {name}", times, short, numel)
+
+
+def learnt_alphas(rounds: int, shape: tuple[int, ...] = (64, 256, 28, 28)) -> Iterator[Measured]:
+    """Forward and backward with one alpha a channel, against the same with a number."""
+    flush = L2Flush()
+    dtype = torch.float32
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        numel = math.prod(shape)
+        x = make_input(dtype, numel).view(shape).contiguous(memory_format=memory_format)
+        grad = torch.ones_like(x)
+        alpha = torch.linspace(0.3, 1.7, shape[1], device="cuda").view(-1, 1, 1)
+        for name, divisor, number in (("elu", None, 1.0), ("celu", alpha, 2.0)):
+            contenders = {
+                OURS: forward_and_backward(grad, x, alpha, divisor),
+                NUMBER: forward_and_backward_of_number(grad, x, (0.5, 1.0, number)),
+            }
+            short = str(memory_format).removeprefix("torch.")
+            times = time_on_gpu(contenders, rounds, flush)
+            yield Measured("learnt alpha", f"{name}, {short}", times, "float32", numel)
+
+
+def forward_and_backward(grad: Tensor, x: Tensor, alpha: Tensor, divisor: Tensor | None) -> Run:
+    """Of an alpha that is a tensor."""
+    ops = torch.ops.torch_elu
+    mask = [True, True, divisor is not None]
+
+    def run() -> None:
+        ops.parametric_elu(x, alpha, divisor)
+        ops.parametric_elu_backward(grad, x, alpha, divisor, mask)
+
+    return run
+
+
+def forward_and_backward_of_number(
+    grad: Tensor, x: Tensor, coefficients: tuple[float, float, float]
+) -> Run:
+    """Of numbers."""
+    ops = torch.ops.torch_elu
+
+    def run() -> None:
+        ops.elu(x, *coefficients)
+        ops.elu_backward(grad, *coefficients, False, x)
+
+    return run
 
 
 def calls(rounds: int, block_seconds: float = 2e-3) -> Iterator[Measured]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..tables import Verdict
-from .timing import COPY, OURS, PYTORCH, Measured
+from .timing import COPY, NUMBER, OURS, PYTORCH, Measured
 
 # "At least as fast": two times of the same work differ by that much.
 NOISE = 1.02
@@ -46,6 +46,12 @@ def judge(results: Iterable[Measured], compiled: Compiled) -> list[Verdict]:
                 share_of_copy,
             )
             for group in ("forward", "backward")
+        ),
+        at_least(
+            1 / 1.3,
+            "learnt alpha, forward and backward: at most 1.3 x a number's time",
+            of("learnt alpha"),
+            lambda m: m.speedup(OURS, NUMBER),
         ),
         *(
             at_least(1 / NOISE, f"{m.group}, {m.name}: as fast as {PYTORCH}", [m], speed)

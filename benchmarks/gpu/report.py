@@ -12,9 +12,10 @@ from ..tables import Verdict, format_goals, format_table
 from .timing import Measured
 
 METHOD = """\
-Contenders in turn. Forward, backward and layouts: microseconds on the GPU between two events, with
-a cold L2 cache, minima. Calls: microseconds on the CPU, minima. Training steps: microseconds until
-the GPU is done, medians, of single eager steps and of 5 ms of replays of a CUDA graph."""
+Contenders in turn. Forward, backward, layouts and learnt alpha: microseconds on the GPU between
+two events, with a cold L2 cache, minima. Calls: microseconds on the CPU, minima. Training steps:
+microseconds until the GPU is done, medians, of single eager steps and of 5 ms of replays of a CUDA
+graph."""
 
 
 def format_group(results: Iterable[Measured], group: str) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch_elu.doctor.timing import Contender, Timed, in_turn, time_in_turn
 
 OURS, PYTORCH, COPY, RELU = "torch_elu", "F.elu", "copy_", "relu"
+NUMBER = f"{OURS}, a number"  # as alpha, beside one that is a tensor
 
 Run = Callable[[], object]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 pytest.importorskip("mpmath")
 pytest.importorskip("hypothesis")
-from cuda_bits import COEFFICIENTS, compare, different, inputs
+from cuda_bits import COEFFICIENTS, compare, compare_parametric, different, inputs
 from cuda_sizes import staged_numel
 from layouts import LAYOUTS, Dense
 from references import (
@@ -79,6 +79,49 @@ def needs_memory(gibibytes: float) -> None:
 @pytest.mark.parametrize("c", COEFFICIENTS.values(), ids=COEFFICIENTS.keys())
 def test_bits_are_those_of_the_cpu(dtype: torch.dtype, c: tuple[float, float, float]) -> None:
     assert compare(dtype, c, DEVICE) == []
+
+
+@parametrize_dtypes
+def test_an_alpha_that_is_a_tensor_gives_the_cpus_bits_and_right_sums(dtype: torch.dtype) -> None:
+    assert compare_parametric(dtype, DEVICE) == []
+
+
+@parametrize_dtypes
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_an_alpha_that_is_a_tensor_takes_every_layout(
+    layout: Callable[[Dense], Tensor], dtype: torch.dtype
+) -> None:
+    def results(device: str) -> list[Tensor]:
+        torch.manual_seed(1)
+        x = layout(lambda *shape: random_values(dtype, *shape).to(device))
+        alphas = [torch.full((1,), 0.3), torch.linspace(0.2, 2, x.shape[-1] if x.dim() else 1)]
+        y = [torch_elu.celu(x, alpha.to(device, dtype)) for alpha in alphas]
+        assert y[0].stride() == torch_elu.elu(x).stride()
+        mask = [True, True, False]
+        grads = [
+            ops.parametric_elu_backward(x, x, alpha.to(device, dtype), None, mask)[0]
+            for alpha in alphas
+        ]
+        return [*y, *grads]
+
+    for ours, expected in zip(results(DEVICE), results("cpu"), strict=True):
+        assert_same_bits(ours.cpu(), expected)
+
+
+def test_gradients_of_an_alpha_that_is_a_tensor_are_right_and_repeat() -> None:
+    x = torch.randn(7, 5, 11, dtype=torch.float64, device=DEVICE).requires_grad_()
+    for shape in ((), (5, 1), (11,), (7, 5, 11)):
+        alpha = torch.rand(shape, dtype=torch.float64, device=DEVICE).add(0.4).requires_grad_()
+        for function in (torch_elu.elu, torch_elu.celu):
+            assert torch.autograd.gradcheck(function, (x, alpha))
+            assert torch.autograd.gradgradcheck(function, (x, alpha))
+    x, grad = (torch.randn(64, 32, 1000, device=DEVICE) for _ in range(2))
+    for alpha in (torch.rand(32, 1, device=DEVICE), torch.rand(1000, device=DEVICE)):
+        backward = [
+            ops.parametric_elu_backward(grad, x, alpha, alpha, [True] * 3) for _ in range(2)
+        ]
+        for first, second in zip(*backward, strict=True):
+            assert_same_bits(first.cpu(), second.cpu())
 
 
 @parametrize_dtypes

@@ -31,6 +31,9 @@ COEFFICIENTS: dict[str, tuple[float, float, float]] = {
     "input_scale inf": (1.0, 1.0, math.inf),
     "alpha nan": (math.nan, 1.0, 1.0),
 }
+# Of an alpha that is a tensor: every path of the formula, one channel after the other.
+ALPHAS = (0.3, -1.7, 1.0, 0.7, 0.0, 1e-30, 1e20, 2.0, math.nan)
+DIVISORS = (0.5, 1.0, 1.0, 3.0, 1.0, 1e-6, -2.0)
 MANY = 1 << 22  # too many to be staged in shared memory, which test_cuda.py has
 
 
@@ -85,6 +88,81 @@ def compare(dtype: torch.dtype, c: tuple[float, float, float], device: str = "cu
     return lines
 
 
+def channels(numbers: tuple[float, ...], shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """The numbers again and again."""
+    count = math.prod(shape)
+    whole = torch.tensor(numbers, dtype=dtype).repeat(count // len(numbers) + 1)
+    return whole[:count].view(shape)
+
+
+def parametric_cases(x: Tensor) -> Iterator[tuple[str, Tensor, tuple[int, ...]]]:
+    """Shapes of self and of alpha: runs, columns, and elements of their own."""
+    x = x[: len(x) // 4096 * 4096]
+    yield "one for all", x, (1,)
+    yield "channels", x.view(2, 4, -1), (4, 1)
+    yield "short runs", x.view(-1, 8, 32), (8, 1)
+    yield "channels last", x.view(-1, 128), (128,)
+    yield "each", x.view(-1, 512), (len(x) // 512, 512)
+
+
+def compare_parametric(dtype: torch.dtype, device: str = "cuda") -> list[str]:
+    """A line for each case in which the bits of the value or of self's gradient differ, or where
+    what alpha and the divisor learn is not what float64 gives of moderate numbers.
+    """
+    ops = torch.ops.torch_elu
+    lines = []
+    computed_in = torch.promote_types(dtype, torch.float32)
+    for name, x, shape in parametric_cases(inputs(dtype)):
+        grad = x.flip(0)
+        alpha, divisor = (channels(c, shape, computed_in) for c in (ALPHAS, DIVISORS))
+        for d in (None, divisor):
+            mask = [True, True, d is not None]
+            host = (x, alpha, d)
+            there = tuple(None if t is None else t.to(device) for t in host)
+            y = ops.parametric_elu(*there)
+            of_self = ops.parametric_elu_backward(grad.to(device), *there, mask)[0]
+            expected = ops.parametric_elu_backward(grad, *host, mask)[0]
+            kind = f"{name}{'' if d is None else ', divisor'}"
+            for operation, got, want in (
+                ("value", y, ops.parametric_elu(*host)),
+                ("gradient of self", of_self, expected),
+            ):
+                if count := int(different(got.cpu(), want).sum()):
+                    lines.append(f"{operation}, {kind}: {count} of {len(want.flatten())} differ")
+            lines += wrong_sums(dtype, kind, x.shape, alpha, d, device)
+    return lines
+
+
+def wrong_sums(
+    dtype: torch.dtype,
+    kind: str,
+    shape: torch.Size,
+    alpha: Tensor,
+    divisor: Tensor | None,
+    device: str,
+) -> Iterator[str]:
+    """Against float64, relative to the sum of the terms' sizes."""
+    generator = torch.Generator().manual_seed(7)
+    x, grad = (torch.randn(shape, generator=generator).to(dtype) for _ in range(2))
+    alpha = alpha.nan_to_num(1.5).clamp(-2, 2)
+    divisor = None if divisor is None else divisor.clamp(0.5)
+    there = (None if t is None else t.to(device) for t in (grad, x, alpha, divisor))
+    mask = [True, True, divisor is not None]
+    sums = torch.ops.torch_elu.parametric_elu_backward(*there, mask)[1:]
+    d = torch.ones((), dtype=torch.float64) if divisor is None else divisor.double()
+    z = x.double().clamp(max=0) / d
+    by_alpha = grad.double() * torch.expm1(z)
+    by_divisor = grad.double() * -alpha.double() / d * z * torch.exp(z)
+    eps = 2**-9 if dtype.itemsize == 2 else 16 * torch.finfo(dtype).eps
+    for name, got, terms in zip(
+        ("alpha", "the divisor"), sums, (by_alpha, by_divisor), strict=True
+    ):
+        if got is not None:
+            error = (got.cpu().double() - terms.sum_to_size(alpha.shape)).abs()
+            if bool((error > eps * terms.abs().sum_to_size(alpha.shape)).any()):
+                yield f"gradient of {name}, {kind}: off by up to {error.max().item():.3g}"
+
+
 def main() -> None:
     """Prints a line for each dtype and set of coefficients; exits with 1 where bits differ."""
     if not torch.cuda.is_available():
@@ -95,6 +173,9 @@ def main() -> None:
             lines = compare(dtype, c)
             failed |= bool(lines)
             print(f"{dtype} {name}: {'; '.join(lines) or 'the same bits'}", flush=True)
+        lines = compare_parametric(dtype)
+        failed |= bool(lines)
+        print(f"{dtype} alpha a tensor: {'; '.join(lines) or 'the same bits'}", flush=True)
     print(f"{len(inputs(torch.float32))} float32 values, {len(inputs(torch.float16))} halves each")
     sys.exit(failed)
 

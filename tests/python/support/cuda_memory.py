@@ -38,6 +38,17 @@ def call_all(x: Tensor, grad: Tensor) -> None:
     ops.elu_plus_one_backward(grad, ops.elu_plus_one(x))
 
 
+def call_parametric(x: Tensor, grad: Tensor) -> None:
+    """One alpha for all, one for each column, one for each row, one for each element."""
+    ops = torch.ops.torch_elu
+    rows, columns = x.shape
+    for shape in ((1,), (columns,), (rows, 1), (rows, columns)):
+        alpha = on_gpu(torch.full(shape, 0.7).to(x.dtype))
+        for divisor in (None, on_gpu(torch.full(shape, 1.3).to(x.dtype))):
+            ops.parametric_elu(x, alpha, divisor)
+            ops.parametric_elu_backward(grad, x, alpha, divisor, [True, True, divisor is not None])
+
+
 def main() -> None:
     """Dense operands of several sizes and alignments, and strided ones."""
     if not torch.cuda.is_available():
@@ -56,6 +67,9 @@ def main() -> None:
         host = torch.randn(24, 48).to(dtype)
         for view in (lambda x: x.t()[::2], lambda x: x[:, :16], lambda x: x[:1].expand(5, -1)):
             call_all(view(on_gpu(host)), view(on_gpu(host)))
+        for shape in ((3, 5000), (5, 256), (70, 128), (101, 7), (1, 400)):
+            host = torch.randn(shape).to(dtype)
+            call_parametric(on_gpu(host, 1), on_gpu(host, 1))
     torch.cuda.synchronize()
     print("every kernel was called")
 
