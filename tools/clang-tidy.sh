@@ -3,14 +3,16 @@
 #   tools/clang-tidy.sh build/package
 set -euo pipefail
 
-# The wheel's clang-tidy comes without compiler headers: clang's serve, else GCC's. kernels.cpp is left out: clang 14 loses
-# its way in the namespaces of the instruction sets, once for each of which it is compiled.
+# The wheel's clang-tidy comes without compiler headers: clang's serve, else GCC's. Of these it cannot read immintrin.h,
+# so that kernels.cpp has to be left out.
 headers=$(clang -print-resource-dir 2>/dev/null || true)/include
+left_out=
 if [[ ! -f $headers/immintrin.h ]]; then
   headers=$(dirname "$(g++ -print-file-name=include/stddef.h)")
+  left_out=kernels.cpp
+  echo "tidy: no headers of clang here: kernels.cpp is left out" >&2
 fi
-left_out=kernels.cpp
-python - "$1" $left_out <<'PYTHON' | sort -u | xargs -r -P "$(nproc)" -n 1 \
+python - "$1" "$left_out" <<'PYTHON' | sort -u | xargs -r -P "$(nproc)" -n 1 \
   clang-tidy --quiet -p "$1" --extra-arg="-isystem$headers"
 import json, pathlib, sys
 
