@@ -95,6 +95,36 @@ def test_vmap_over_alpha_self_and_both_has_the_bits_of_a_loop(
     assert_same_bits(nested, one)
 
 
+@pytest.mark.parametrize("of_alpha", [None, 0, 1, -1], ids=str)
+@pytest.mark.parametrize("of_self", [None, 0, 1, 2, -1], ids=str)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_vmap_takes_every_pair_of_in_dims(
+    function: Callable[..., Tensor], of_self: int | None, of_alpha: int | None
+) -> None:
+    if of_self is None and of_alpha is None:
+        pytest.skip("vmap wants a batch")
+    # A batch of 4: of self (2, 5) and of alpha (5,), or without one as they are.
+    x, alpha = torch.randn(2, 5), torch.rand(5) + 0.3
+    xs, alphas = torch.randn(4, 2, 5), torch.rand(4, 5) + 0.3
+    each = [
+        (x if of_self is None else xs[i], alpha if of_alpha is None else alphas[i])
+        for i in range(4)
+    ]
+    given = (
+        x if of_self is None else xs.movedim(0, of_self),
+        alpha if of_alpha is None else alphas.movedim(0, of_alpha),
+    )
+    got = vmap(function, in_dims=(of_self, of_alpha))(*given)
+    assert_same_bits(got, torch.stack([function(*one) for one in each]))
+
+    def gradients(x: Tensor, alpha: Tensor) -> tuple[Tensor, ...]:
+        return grad(lambda x, a: function(x, a).square().sum(), argnums=(0, 1))(x, alpha)
+
+    of_batch = vmap(gradients, in_dims=(of_self, of_alpha))(*given)
+    for got, *expected in zip(of_batch, *(gradients(*one) for one in each), strict=True):
+        torch.testing.assert_close(got, torch.stack(expected))
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_per_sample_gradients_of_alpha(function: Callable[..., Tensor]) -> None:
     x, alpha = torch.randn(4, 5, 3), torch.rand(3) + 0.3

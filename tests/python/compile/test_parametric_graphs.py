@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -85,6 +86,17 @@ def test_an_exported_program_holds_the_operator_and_decomposes_to_where(
     assert "torch_elu" not in decomposed.graph_module.code
     assert "aten.where" in decomposed.graph_module.code
     torch.testing.assert_close(decomposed.module()(x), module(x))
+
+
+def test_an_aotinductor_package_gives_the_same_bits(tmp_path: Path) -> None:
+    model, path = nn.Sequential(*(make() for make in MODULES.values())), str(tmp_path / "model.pt2")
+    batch = {"input": {0: torch.export.Dim("n")}}
+    program = torch.export.export(model, (torch.randn(2, 3, 4),), dynamic_shapes=batch)
+    torch._inductor.aoti_compile_and_package(program, package_path=path)
+    package = torch._inductor.aoti_load_package(path)
+    for size in (1, 50):
+        x = torch.randn(size, 3, 4)
+        assert_same_bits(package(x), model(x))
 
 
 @pytest.mark.parametrize("has_divisor", [False, True], ids=["", "divisor"])

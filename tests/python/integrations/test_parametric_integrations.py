@@ -69,11 +69,17 @@ def test_on_a_mesh_shards_of_self_stay_and_what_alpha_learns_is_a_sum(
         )
         assert isinstance(y, DTensor)
         assert y.placements == (Shard(dim),)
+        own = parameter.detach()
         grads = torch.ops.torch_elu.parametric_elu_backward(
-            y.detach(), spread.detach(), parameter.detach(), None, [True, True, False]
+            y.detach(),
+            spread.detach(),
+            own,
+            own if has_divisor else None,
+            [True, True, has_divisor],
         )
         assert grads[0].placements == (Shard(dim),)
-        assert grads[1].placements == (gradient,)
+        for of_parameter in grads[1 : 3 if has_divisor else 2]:
+            assert of_parameter.placements == (gradient,)
 
     x = torch.randn(4, 6, 8)
     check(x, torch.rand(6, 1), 0, Replicate(), Partial())
