@@ -147,10 +147,20 @@ def _plan_module(module: nn.Module, save_output: bool) -> Change | None:
         # First what the new class needs: another thread may call the module at any moment.
         if saves_output:
             vars(module)["save"] = "output"
-        module.__class__ = counterpart
+        _exchange_class(module, counterpart)
         return 1
 
     return change
+
+
+def _exchange_class(module: nn.Module, new: type[nn.Module]) -> None:
+    """Gives the module another class, and lets compiled code that holds it notice.
+
+    In PyTorch 2.11 such code looks at a module again only after its dictionary has changed.
+    """
+    module.__class__ = new
+    vars(module)["_class_is_new"] = True
+    del vars(module)["_class_is_new"]
 
 
 def _plan_script(

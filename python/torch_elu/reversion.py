@@ -10,7 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from . import _C
-from .conversion import _COUNTERPARTS, Change, _outside_scripts, _plan_script
+from .conversion import (
+    _COUNTERPARTS,
+    Change,
+    _exchange_class,
+    _outside_scripts,
+    _plan_script,
+)
 from .parametric import PELU, ParametricCELU, ParametricELU, _OfChannels
 
 _log = logging.getLogger("torch_elu")
@@ -102,7 +108,7 @@ def _plan(module: nn.Module) -> Change | None:
         return None
 
     def change() -> int:
-        module.__class__ = original
+        _exchange_class(module, original)
         # After it: another thread may call the module at any moment.
         vars(module).pop("save", None)
         return 1
@@ -150,7 +156,7 @@ def _plan_parametric(module: _OfChannels) -> Change:
                 if name not in vars(module) or name == "forward"
             }
         )
-        module.__class__ = type(graph_module)  # type: ignore[assignment]
+        _exchange_class(module, type(graph_module))
         return 1
 
     return change

@@ -249,12 +249,15 @@ def test_a_model_traced_by_fx_keeps_its_nodes_and_hooks() -> None:
     assert (str(traced.graph), calls) == (nodes, [1])
 
 
-def test_a_model_compiled_before_runs_our_kernels_after() -> None:
+def test_a_model_compiled_before_runs_our_kernels_after_and_pytorchs_once_reverted() -> None:
     torch.compiler.reset()
     model = nn.Sequential(nn.ELU(0.3))
     compiled = torch.compile(model, backend="aot_eager")
     x = inputs()
-    assert not torch.equal(compiled(x), ours.elu(x, 0.3))
+    pytorchs = compiled(x)
+    assert not torch.equal(pytorchs, ours.elu(x, 0.3))
     torch_elu.convert(compiled)
     assert_same_bits(compiled(x), ours.elu(x, 0.3))
+    torch_elu.revert(compiled)
+    assert_same_bits(compiled(x), pytorchs)
     torch.compiler.reset()
