@@ -6,6 +6,7 @@ Results and errors are the same; a call takes about twice as long.
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 import torch
@@ -43,12 +44,12 @@ def elu_plus_one(*arguments: Any) -> Tensor:
 
 def convert_script(module: Any, save_output: bool, /) -> tuple[Any, int]:
     """The converted model, and how many activations were replaced."""
-    return _ops.convert_script(module, save_output)
+    return _with_the_rest(module, *_ops.convert_script(module, save_output))
 
 
 def revert_script(module: Any, /) -> tuple[Any, int]:
     """The reverted model, and how many activations were replaced."""
-    return _ops.revert_script(module)
+    return _with_the_rest(module, *_ops.revert_script(module))
 
 
 class OverrideAten:
@@ -60,6 +61,17 @@ class OverrideAten:
 
     def __del__(self, end: Any = _ops.end_override_aten) -> None:
         end(self._cuda)
+
+
+def _with_the_rest(old: Any, new: Any, count: int) -> tuple[Any, int]:
+    # An operator takes and returns the model's object alone. What else Python's handle holds: the
+    # inputs of a trace, and the memory of a FlatBuffer, in which the parameters lie.
+    if hasattr(old, "_retrieve_traced_inputs"):
+        kept = new._retrieve_traced_inputs()  # the handle's own, not a copy
+        for name, inputs in old._retrieve_traced_inputs().items():
+            kept[name] = inputs
+    weakref.finalize(new, id, old).atexit = False
+    return new, count
 
 
 def _checked(function: str, count: int, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
