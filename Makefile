@@ -25,6 +25,7 @@
 # make gpu     on a machine with a GPU: everything that needs one, with a report in build/gpu
 # make properties  100,000 random tensors and coefficients against references (minutes)
 # make slow    the tests that need much memory (20 GiB) or minutes
+# make test-oldest  a build without CUDA kernels with the oldest PyTorch (0.5 GB), `check` and the core of the tests
 # make nox     the test suite with PyTorch 2.11 and 2.15, on every Python that is here and has them (5.4 GB each)
 # make build   only the set-up: .venv with PyTorch and this package installed in it
 # make develop  the same for work on the sources: compiles what changed, into python/torch_elu (CONTRIBUTING.md)
@@ -62,7 +63,7 @@ BUILD_STAMP := $(VENV)/.installed-$(CHOICE)-cuda$(TORCH_ELU_CUDA)-$(shell echo '
 
 CONFIGURE_TESTS = cmake -S tests -B $(BUILD)/tests -G Ninja -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch_elu; print(torch_elu.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
 
-.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel test-wheel gpu exhaustive largest-errors arm pytorch-tests sanitize valgrind fuzz properties slow nox test-without-cuda lint tidy cppcheck format clean
+.PHONY: build develop demo test pytest ctest models-packages models runtimes bench bench-models memory pictures docs wheel test-wheel gpu exhaustive largest-errors arm pytorch-tests sanitize valgrind fuzz properties slow nox test-oldest test-without-cuda lint tidy cppcheck format clean
 
 build: $(BUILD_STAMP)
 
@@ -193,16 +194,28 @@ nox: build
 	$(BIN)/python -m pip install --quiet --group nox
 	$(BIN)/python -m nox
 
-# The laptop without a CUDA toolkit: a build without CUDA kernels against the same PyTorch, installed apart from it, and
-# the consumer project on it. nvcc is hidden by a PATH of its own.
-test-without-cuda: build
-	rm -rf $(BUILD)/without-cuda
-	PATH=$(BIN):/usr/bin:/bin CUDACXX= TORCH_ELU_CUDA=0 TORCH_ELU_BUILD_DIR=$(BUILD)/package-without-cuda $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --target $(BUILD)/without-cuda .
-	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m torch_elu | grep 'CUDA kernels: *not built'
-	PYTHONPATH=$(BUILD)/without-cuda $(BIN)/python -m pytest -q tests/python/numerics/test_values.py
-	PATH=$(BIN):/usr/bin:/bin cmake -S tests/consumer -B $(BUILD)/consumer-without-cuda -G Ninja "-DCMAKE_PREFIX_PATH=$(CURDIR)/$(BUILD)/without-cuda/torch_elu/share/cmake;$$($(BIN)/python -c 'import torch; print(torch.utils.cmake_prefix_path)')" -DPython_EXECUTABLE=$(BIN)/python
-	PATH=$(BIN):/usr/bin:/bin cmake --build $(BUILD)/consumer-without-cuda
-	PYTHONPATH=$(CURDIR)/$(BUILD)/without-cuda ctest --test-dir $(BUILD)/consumer-without-cuda --output-on-failure
+# The oldest PyTorch, beside .venv, whose NVIDIA libraries serve it too (of another minor version of CUDA; the one that only
+# it asks for comes along), and the laptop without a CUDA toolkit: a build without CUDA kernels. nvcc is hidden by a PATH of
+# its own.
+OLDEST := $(CURDIR)/$(BUILD)/oldest
+ON_OLDEST = PATH=$(BIN):/usr/bin:/bin CUDACXX= PYTHONPATH=$(OLDEST) LD_LIBRARY_PATH=$$(echo $(CURDIR)/$(VENV)/lib/python*/site-packages/nvidia/*/lib | tr ' ' :)
+
+$(OLDEST)/torch: pyproject.toml | $(TORCH_STAMP)
+	rm -rf $(OLDEST)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST) "torch==$$(grep -Eom1 'torch>=[0-9.]+' pyproject.toml | cut -d= -f2).*" nvidia-curand
+	touch $@
+
+test-oldest: build $(OLDEST)/torch
+	$(ON_OLDEST) TORCH_ELU_CUDA=0 TORCH_ELU_BUILD_DIR=$(BUILD)/package-oldest $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --upgrade --target $(OLDEST) .
+	$(ON_OLDEST) $(BIN)/python -m torch_elu | grep 'CUDA kernels: *not built'
+	$(ON_OLDEST) $(BIN)/python -m torch_elu check
+	$(ON_OLDEST) $(BIN)/python -m pytest -q --numprocesses auto tests/python/numerics/test_values.py tests/python/autograd/test_autograd.py tests/python/existing_models/test_convert.py tests/python/scripting
+
+# And the consumer project on it.
+test-without-cuda: test-oldest
+	$(ON_OLDEST) cmake -S tests/consumer -B $(BUILD)/consumer-oldest -G Ninja "-DCMAKE_PREFIX_PATH=$$($(ON_OLDEST) $(BIN)/python -c 'import torch, torch_elu; print(torch_elu.cmake_prefix_path, torch.utils.cmake_prefix_path, sep=";")')" -DPython_EXECUTABLE=$(BIN)/python
+	$(ON_OLDEST) cmake --build $(BUILD)/consumer-oldest
+	$(ON_OLDEST) ctest --test-dir $(BUILD)/consumer-oldest --output-on-failure
 
 CPP_FILES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'tests/*.cpp' 'tests/*.h' 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.cpp')
 

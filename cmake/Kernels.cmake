@@ -29,6 +29,7 @@ function(torch_elu_add_kernels target)
     target_include_directories(${object} PRIVATE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc)
     target_compile_definitions(${object} PRIVATE TORCH_ELU_SIMD=${instruction_set})
     target_compile_options(${object} PRIVATE ${TORCH_ELU_KERNEL_FLAGS} ${flags_${instruction_set}})
+    set_target_properties(${object} PROPERTIES CXX_VISIBILITY_PRESET default)  # the tables of kernels.h
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
   endforeach()
 endfunction()

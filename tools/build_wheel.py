@@ -149,8 +149,8 @@ def main() -> None:
     for minor in arguments.minors:
         torch = torch_of(minor, machine, arguments.cache.resolve())
         build = output / f"torch-{minor}"
-        kernels = sorted(package.glob("lib/libtorch_elu_kernels_*.so"))
-        known = [f"-DTORCH_ELU_CUDA_KERNELS={kernels[0]}"] if kernels else []
+        kernels = package / "lib"  # of the first of them, for all
+        known = [f"-DTORCH_ELU_KERNELS={kernels}"] if kernels.exists() else []
         run(
             "cmake",
             "-S",

@@ -18,7 +18,7 @@ from email.parser import Parser
 from pathlib import Path, PurePosixPath
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-LARGEST = 15_000_000  # bytes, of a wheel for any Python
+LARGEST = 10_000_000  # bytes, of a wheel for any Python
 # Every Linux that PyTorch runs on has these.
 SYSTEM = (
     r"lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+)\.so\.\d+|ld-linux-x86-64\.so\.2|ld-linux-aarch64\.so\.1"
@@ -26,16 +26,17 @@ SYSTEM = (
 # What each library may need beside them. PyTorch has loaded its own, and the CUDA runtime.
 PYTORCH = r"libtorch_cpu\.so|libc10\.so"
 KINDS = {
-    r"libtorch_elu\.so": PYTORCH,
+    r"libtorch_elu\.so": rf"{PYTORCH}|libtorch_elu_kernels_cpu\.so",
     r"libtorch_elu_cuda\.so": PYTORCH
     + r"|libtorch_cuda\.so|libc10_cuda\.so|libtorch_elu\.so|libtorch_elu_kernels_cu\d+\.so",
-    r"libtorch_elu_kernels_cu\d+\.so": "",
+    r"libtorch_elu_kernels_(cpu|cu\d+)\.so": "",
     r"_C\..*\.so": rf"{PYTORCH}|libtorch_python\.so|libtorch_elu\.so",
 }
 # Of each library, what it may export.
 EXPORTS = {
     r"libtorch_elu\.so": r"((typeinfo|vtable)( name)? for )?torch_elu::.*",
     r"libtorch_elu_cuda\.so": "",
+    r"libtorch_elu_kernels_cpu\.so": r"torch_elu::cpu::kernels_\w+",
     r"libtorch_elu_kernels_cu\d+\.so": r"torch_elu::cuda::(Kernels|Parametric)<.*",
     r"_C\..*\.so": "PyInit__C",
 }
@@ -49,6 +50,7 @@ PARTS = [
     "_build_info.py",
     "include/torch_elu/torch_elu.h",
     "share/cmake/TorchELU/TorchELUConfig.cmake",
+    "lib/libtorch_elu_kernels_cpu.so",
 ]
 PARTS_OF_A_MINOR = ["libtorch_elu.so", "TorchELUTargets.cmake", "TorchELUTargets-release.cmake"]
 
@@ -127,7 +129,7 @@ def faults_of_contents(names: list[str], supported: list[str], is_for_any: bool)
             yield f"{name} lies outside of torch_elu"
         if path.parts[1].startswith("torch-"):
             folders.setdefault(path.parts[1].removeprefix("torch-"), set()).add(path.name)
-    kernels = [name for name in names if "/libtorch_elu_kernels_" in name]
+    kernels = [name for name in names if "/libtorch_elu_kernels_cu" in name]
     wanted = [f"torch_elu/{part}" for part in PARTS]
     parts = [*PARTS_OF_A_MINOR, *(["libtorch_elu_cuda.so"] if kernels else [])]
     bindings = {name for files in folders.values() for name in files if name.startswith("_C.")}

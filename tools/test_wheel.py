@@ -21,6 +21,7 @@ from build_wheel import pythons
 
 ROOT = Path(__file__).parents[1].resolve()
 ENVIRONMENTS = ["2.11:3.10", "2.11:3.12", "2.13:3.11", "2.15:3.11", "2.15:3.13"]
+UPGRADED = "2.11:3.12"  # to 2.15, which has no wheel for Python 3.10
 CORE = [
     "tests/python/numerics/test_values.py",
     "tests/python/autograd/test_autograd.py",
@@ -182,7 +183,7 @@ def main() -> None:
         path = os.environ["PATH"]  # torch.compile and the tests of CMake need a compiler
         printed = environment.run("-m", "pytest", "-q", "-n", "auto", *tests, path=path)
         print(f"{pair}: installed in {seconds:.1f} s; {printed.splitlines()[-1]}")
-        if number == 0 and minor == "2.11":
+        if pair == UPGRADED:
             environment.pip("install", "torch==2.15.*")
             environment.run("-m", "torch_elu", "check")
             digests.add(environment.run("tests/python/support/digest.py").splitlines()[-1])

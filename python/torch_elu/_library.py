@@ -2,8 +2,8 @@
 where that cannot work.
 
 A folder for each minor version of PyTorch, ``torch-2.15`` for example, holds ``libtorch_elu.so``,
-``libtorch_elu_cuda.so`` and ``_C`` for some versions of Python. A wheel has several folders, what
-was built from source has one.
+``libtorch_elu_cuda.so`` and ``_C`` for some versions of Python; ``lib`` holds the kernels, which
+serve all of them. A wheel has several folders, what was built from source has one.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _check_whole(path: Path) -> None:
         return  # the loader says what is wrong with it
     start, entry_size, count = struct.unpack_from("<Q10xHH", header, 0x28)
     if actual < start + entry_size * count:
-        raise OSError(f"the file is cut short after {actual} bytes")
+        raise OSError(f"{path.name} is cut short after {actual} bytes")
 
 
 def _check_installation() -> None:
@@ -106,8 +106,9 @@ def _check_installation() -> None:
         raise ImportError(f"torch_elu's library {library_path} is missing: {_REINSTALL}{_REBUILD}.")
 
 
-def _load(path: str) -> None:
-    _check_whole(Path(path))
+def _load(path: str, kernels: str) -> None:
+    for file in (Path(path), *_PACKAGE.glob(f"lib/libtorch_elu_kernels_{kernels}.so")):
+        _check_whole(file)
     try:
         torch.ops.load_library(path)
     except OSError as error:
@@ -124,7 +125,7 @@ def _load_library() -> None:
                 f"A second copy of torch_elu's library is already loaded from {', '.join(others)}: "
                 f"remove the call that loads it, or load {library_path} there."
             )
-        _load(library_path)
+        _load(library_path, "cpu")
     except OSError as error:
         raise ImportError(
             f"torch_elu's library {library_path} cannot be loaded ({error}): "
@@ -145,7 +146,7 @@ def _load_cuda() -> str:
         )
     path = str(_FOLDER / "libtorch_elu_cuda.so")
     try:
-        _load(path)
+        _load(path, "cu[0-9]*")
     except OSError as error:
         return f"not loaded: {path} cannot be loaded ({error})"
     return ""

@@ -18,7 +18,8 @@ from tools import check_wheel
 LIBRARY = Path(torch_elu.library_path)
 BINDINGS = LIBRARY.with_name(f"_C{sysconfig.get_config_var('EXT_SUFFIX')}")
 CUDA = LIBRARY.with_name("libtorch_elu_cuda.so")
-KERNELS = sorted(LIBRARY.parents[1].glob("lib/libtorch_elu_kernels_*.so"))
+CPU_KERNELS = LIBRARY.parents[1] / "lib" / "libtorch_elu_kernels_cpu.so"
+KERNELS = sorted(CPU_KERNELS.parent.glob("libtorch_elu_kernels_*.so"))
 LIBRARIES = [path for path in (LIBRARY, BINDINGS, CUDA, *KERNELS) if path.exists()]
 needs_bindings = pytest.mark.skipif(not BINDINGS.exists(), reason="this Python has no _C")
 needs_cuda = pytest.mark.skipif(not CUDA.exists(), reason="this build has no CUDA kernels")
@@ -75,10 +76,17 @@ def test_bindings_export_what_python_asks_for() -> None:
     assert exported(BINDINGS) == {"PyInit__C"}
 
 
+def test_the_cpu_kernels_export_their_tables() -> None:
+    names = exported(CPU_KERNELS)
+    assert "torch_elu::cpu::kernels_baseline" in names
+    instruction_sets = {name.removeprefix("torch_elu::cpu::kernels_") for name in names}
+    assert instruction_sets <= {"baseline", "avx2", "avx512"}
+
+
 @needs_cuda
 def test_the_cuda_half_exports_the_kernels_alone() -> None:
     assert exported(CUDA) == set()
-    (kernels,) = KERNELS
+    (kernels,) = [path for path in KERNELS if path != CPU_KERNELS]
     names = exported(kernels)
     assert names
     allowed = ("torch_elu::cuda::Kernels<", "torch_elu::cuda::Parametric<")
@@ -114,7 +122,7 @@ def test_no_memory_is_writable_and_executable(library: Path) -> None:
 def test_the_library_is_free_of_python_and_cuda() -> None:
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-dW", LIBRARY))
     of_pytorch = {name for name in needed if name.startswith(("libtorch", "libc10", "libcu"))}
-    assert of_pytorch == {"libtorch_cpu.so", "libc10.so"}
+    assert of_pytorch == {"libtorch_cpu.so", "libc10.so", "libtorch_elu_kernels_cpu.so"}
     assert not re.findall(r" _?Py[A-Z_]\w*", run("nm", "-D", "--undefined-only", LIBRARY))
 
 

@@ -49,6 +49,7 @@ def extension(package: Path) -> Path:
 # One process for all lengths: a crash ends it, and an import that failed may be tried again.
 CUT_SHORT = """
 import os, shutil, sys
+name = os.path.basename(path)
 whole = path + ".whole"
 os.rename(path, whole)
 size = os.path.getsize(whole)
@@ -58,8 +59,8 @@ for length in (0, 40, 63, 64, 470, 5000, size // 50, size // 2, size * 3 // 4, s
     try:
         import torch_elu
     except ImportError as error:
-        assert str(error).startswith(f"torch_elu's {file} {path} cannot be loaded ("), error
-        assert length < 64 or f"the file is cut short after {length} bytes" in str(error), error
+        assert str(error).startswith(f"torch_elu's {file} {named} cannot be loaded ("), error
+        assert length < 64 or f"{name} is cut short after {length} bytes" in str(error), error
         assert rebuild in str(error), error
     else:
         raise SystemExit(f"was loaded with {length} of {size} bytes")
@@ -68,12 +69,15 @@ import torch, torch_elu
 """
 
 
-@pytest.mark.parametrize("file", ["library", "extension"])
+@pytest.mark.parametrize("file", ["library", "kernels", "extension"])
 def test_a_file_that_was_cut_short_is_an_error_and_no_crash(
     file: str, package: Path, run_python: RunPython
 ) -> None:
-    path = library(package) if file == "library" else extension(package)
-    given = f"file, path, rebuild = {file!r}, {str(path)!r}, {REBUILD!r}"
+    path = named = extension(package) if file == "extension" else library(package)
+    if file == "kernels":
+        file, path = "library", package / "lib" / "libtorch_elu_kernels_cpu.so"
+    names = (file, str(named), str(path), REBUILD)
+    given = f"file, named, path, rebuild = {names!r}"
     run_python("-c", given + CUT_SHORT + USE, path=package.parent)
 
 

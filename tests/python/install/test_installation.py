@@ -51,16 +51,16 @@ def expected_in_a_wheel(repository: Path, with_cuda: bool) -> set[str]:
         "TorchELUTargets.cmake",
         "TorchELUTargets-release.cmake",
     ]
-    cuda = set()
+    kernels = ["cpu"]
     if with_cuda:
         of_the_minor.append("libtorch_elu_cuda.so")
-        cuda = {f"lib/libtorch_elu_kernels_cu{_build_info.cuda_version.split('.')[0]}.so"}
+        kernels.append("cu" + _build_info.cuda_version.split(".")[0])
     return {
         *python,
         *(f"include/torch_elu/{name}" for name in headers),
         *(f"share/cmake/TorchELU/TorchELU{name}.cmake" for name in cmake),
         *(f"{Path(torch_elu.library_path).parent.name}/{name}" for name in of_the_minor),
-        *cuda,
+        *(f"lib/libtorch_elu_kernels_{name}.so" for name in kernels),
         "_build_info.py",
     }
 

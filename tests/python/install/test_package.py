@@ -58,6 +58,10 @@ def delete_library(package: Path) -> None:
     library_of(package).unlink()
 
 
+def delete_kernels(package: Path) -> None:
+    (package / "lib" / "libtorch_elu_kernels_cpu.so").unlink()
+
+
 def delete_build(package: Path) -> None:
     (package / "_build_info.py").unlink()
 
@@ -82,6 +86,10 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
         "run `pip install 'torch==1.13.*'`, install a torch_elu for that one, or {rebuild}",
     ),
     "no library": (delete_library, f"torch_elu's {LIBRARY}is missing: "),
+    "no kernels": (
+        delete_kernels,
+        f"torch_elu's {LIBRARY}cannot be loaded (libtorch_elu_kernels_cpu.so: cannot open",
+    ),
     "not built": (delete_build, "torch_elu in {package} has not been built: {rebuild}"),
     "broken library": (overwrite_library, f"{LIBRARY}cannot be loaded"),
     "library of another format": (overwrite_with_another_format, f"{LIBRARY}cannot be loaded"),
@@ -155,7 +163,7 @@ def test_a_broken_cuda_half_leaves_the_cpu_half_as_it_is(
     tmp_path: Path, run_python: RunPython
 ) -> None:
     package = copy_of_package(tmp_path / "packages")
-    for kernels in package.glob("lib/libtorch_elu_kernels_*"):
+    for kernels in package.glob("lib/libtorch_elu_kernels_cu*"):
         kernels.unlink()
     script = "import torch, torch_elu; torch_elu.elu(torch.ones(3))\n" + REPORT
     printed = run_python("-W", "ignore", "-c", script, path=package.parent).stdout
@@ -199,6 +207,15 @@ model = torch.jit.script(torch.nn.Sequential(torch.nn.ELU(), torch.nn.SELU()))
 converted = torch_elu.convert(model)
 print(converted.graph_for(x).findNode("torch_elu::elu") is not None, converted(x).tolist())
 print(torch_elu.revert(converted)(x).tolist())
+traced = torch_elu.revert(torch_elu.convert(torch.jit.trace(torch.nn.ELU(), x)))
+print(traced._c._retrieve_traced_inputs()["forward"])
+# The parameters of this one lie in the memory of its file.
+torch.jit.save_jit_module_to_flatbuffer(
+    torch.jit.script(torch.nn.Sequential(torch.nn.Linear(1000, 1000), torch.nn.ELU())), "model.ff"
+)
+loaded = torch.jit.jit_module_from_flatbuffer("model.ff")
+weight = loaded.state_dict()["0.weight"].clone()
+print(torch.equal(torch_elu.revert(torch_elu.convert(loaded)).state_dict()["0.weight"], weight))
 with torch_elu.override_aten():
     inside = F.elu(x).tolist()
     with torch_elu.override_aten():
@@ -234,9 +251,7 @@ LOADS = {
 def test_a_second_copy_of_the_library_is_named(
     load: str, tmp_path: Path, run_python: RunPython
 ) -> None:
-    other = tmp_path / "another folder" / "libtorch_elu.so"
-    other.parent.mkdir()
-    shutil.copy(torch_elu.library_path, other)
+    other = library_of(copy_of_package(tmp_path / "another folder"))
     result = run_python("-c", f"path = {str(other)!r}\n{load}import torch_elu", check=False)
     assert result.returncode == 1
     sentence = result.stderr.strip().splitlines()[-1]
@@ -249,7 +264,8 @@ def test_a_second_copy_of_the_library_is_named(
 def test_a_second_copy_by_another_name_is_an_error_too(
     tmp_path: Path, run_python: RunPython
 ) -> None:
-    other = shutil.copy(torch_elu.library_path, tmp_path / "renamed.so")
+    library = library_of(copy_of_package(tmp_path / "packages"))
+    other = library.rename(library.with_name("renamed.so"))
     script = f"import torch; torch.ops.load_library({str(other)!r}); import torch_elu"
     result = run_python("-c", script, check=False)
     assert "ImportError: A second copy of torch_elu's library is already loaded" in result.stderr

@@ -188,12 +188,13 @@ def test_the_package_as_it_is_makes_a_good_wheel(
 
 
 LIBRARY = f"torch_elu/torch-{MINOR}/libtorch_elu.so"
+KERNELS = "torch_elu/lib/libtorch_elu_kernels_cpu.so"
 
 
-def patched(old: bytes, new: bytes) -> Change:
+def patched(old: bytes, new: bytes, name: str = LIBRARY) -> Change:
     def change(files: Files) -> None:
-        assert old in files[LIBRARY]
-        files[LIBRARY] = files[LIBRARY].replace(old, new)
+        assert old in files[name]
+        files[name] = files[name].replace(old, new)
 
     return change
 
@@ -222,6 +223,11 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "a file elsewhere": (with_file("tests/__init__.py"), "tests/__init__.py lies outside"),
     "no header": (without(HEADER), f"{HEADER} is missing"),
     "no library": (without(LIBRARY), f"{LIBRARY} is missing"),
+    "no kernels": (without(KERNELS), f"{KERNELS} is missing"),
+    "kernels of PyTorch": (
+        patched(b"libm.so.6\0", b"libc10.so\0", KERNELS),
+        "libtorch_elu_kernels_cpu.so needs libc10.so",
+    ),
     "no _C": (without_extension, "_C is missing"),
     "kernels twice": (with_two_libraries_of_kernels, "kernels are there 2 times"),
     "another library": (patched(b"libc10.so", b"libqwe.so"), "needs libqwe.so"),
@@ -250,7 +256,7 @@ FAULTS_OF_THE_ONE_WHEEL: dict[str, tuple[Change, str]] = {
         without("torch_elu/torch-2.12/libtorch_elu.so"),
         "torch_elu/torch-2.12/libtorch_elu.so is missing",
     ),
-    "too large": (with_file("torch_elu/large", os.urandom(15_000_000)), "more than 15 MB"),
+    "too large": (with_file("torch_elu/large", os.urandom(10_000_000)), "more than 10 MB"),
 }
 
 

@@ -92,7 +92,7 @@ def architectures() -> dict[str, bool]:
 def run_cuobjdump(*arguments: str) -> str:
     tool = cuobjdump()
     assert tool is not None
-    (library,) = Path(torch_elu.__file__).parent.glob("lib/libtorch_elu_kernels_*.so")
+    (library,) = Path(torch_elu.__file__).parent.glob("lib/libtorch_elu_kernels_cu*.so")
     result = subprocess.run([tool, *arguments, library], capture_output=True, text=True, check=True)
     return result.stdout + result.stderr
 
