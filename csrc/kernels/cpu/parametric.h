@@ -79,7 +79,10 @@ template <typename Lanes, bool has_divisor, typename Function, typename T, typen
 TORCH_ELU_INLINE void for_each_block(const Function& function, T* grad_input, const T* grad_output,
                                      const T* self, std::ptrdiff_t n, Store store,
                                      const Take& take) {
-  opmath_t<T> by_alpha[block], slope_times_x[block];
+  // Aligned: vectors across two cache lines make it up to 1.4 times as slow, by the luck of the
+  // stack.
+  alignas(64) opmath_t<T> by_alpha[block];
+  alignas(64) opmath_t<T> slope_times_x[block];
   const auto address = reinterpret_cast<std::uintptr_t>(grad_input);
   constexpr std::uintptr_t bytes = Lanes::count * sizeof(T);
   const bool streams = streams_here && store != Store::cached && address % sizeof(T) == 0;
