@@ -69,7 +69,7 @@ def check_compiler() -> None:
     names = [given.split()[0]] if given else ["c++", "g++", "clang++", "CC", "icpx"]
     if not any(map(shutil.which, names)):
         sys.exit(
-            "torch_elu needs a C++20 compiler (g++ 11, clang 14 or newer) to build, "
+            "torch_elu needs a C++20 compiler (g++ 12, clang 14 or newer) to build, "
             + (f"and CXX={given} is not found: " if given else "and none is found: ")
             + "install one, as with `apt install g++`, or set CXX to its path."
         )

@@ -14,7 +14,7 @@ torch_elu_link_kernels(torch_elu_cuda ${name} csrc/kernels/cuda/exports.map ${ke
 if(TARGET ${name})
   # The runtime is the one that PyTorch has loaded, whatever the name of its file.
   set_target_properties(${name} PROPERTIES CUDA_RUNTIME_LIBRARY None CUDA_VISIBILITY_PRESET default)
-  # As PyTorch's own device code is: an eighth of the bytes on the disk, and two thirds in a wheel.
+  # As PyTorch's own device code is: a sixth of the bytes on the disk, and two thirds in a wheel.
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xfatbin=-compress-all>)
   if(major GREATER_EQUAL 13)
     target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size>)

@@ -2,7 +2,7 @@
 
 ``python tools/build_wheel.py --output build/wheel`` downloads a wheel of each minor version of
 PyTorch, takes headers and libraries from it, builds the libraries for each into one package, the
-CUDA kernels once, and lets setuptools make a wheel of that. It needs g++ 11, cmake, ninja and nvcc
+CUDA kernels once, and lets setuptools make a wheel of that. It needs g++ 12, cmake, ninja and nvcc
 13; ``TORCH_ELU_CUDA=0`` leaves the CUDA kernels out.
 """
 
@@ -150,7 +150,7 @@ def main() -> None:
         torch = torch_of(minor, machine, arguments.cache.resolve())
         build = output / f"torch-{minor}"
         kernels = package / "lib"  # of the first of them, for all
-        known = [f"-DTORCH_ELU_KERNELS={kernels}"] if kernels.exists() else []
+        known = kernels if kernels.exists() else ""  # said always: the cache remembers the last one
         run(
             "cmake",
             "-S",
@@ -158,8 +158,8 @@ def main() -> None:
             "-B",
             build,
             f"-DTorchELU_TORCH_ROOT={torch}",
+            f"-DTORCH_ELU_KERNELS={known}",
             *options,
-            *known,
             TORCH_CUDA_ARCH_LIST=os.environ.get("TORCH_CUDA_ARCH_LIST", ARCHITECTURES),
         )
         run("cmake", "--build", build)

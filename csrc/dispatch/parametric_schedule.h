@@ -204,7 +204,8 @@ class Columns {
       alpha_ = spread(call.alpha, alphas_);
       divisor_ = call.divisor != nullptr ? spread(call.divisor, divisors_) : nullptr;
     }
-    if (divisor_ != nullptr && tiles_down() > 1) {
+    constexpr int64_t at_most = 65'536;  // 8 to 24 MB; beyond, each tile makes those of its columns
+    if (divisor_ != nullptr && tiles_down() > 1 && width_ <= at_most) {
       own_.emplace(call, alpha_, divisor_, width_);
     }
   }
@@ -256,8 +257,10 @@ class Columns {
     }
     // Those of the other formulas, which are 1 or extreme: groups of one alpha.
     for (int64_t i = 0, end = 0; i < n; i = end) {
-      for (end = i + 1; end < n && alpha[end] == alpha[i] &&
-                        (divisor == nullptr || divisor[end] == divisor[i]);) {
+      const auto is_same = [&](const number_t* numbers) {  // 0 and -0 are two
+        return numbers[end] == numbers[i] && std::signbit(numbers[end]) == std::signbit(numbers[i]);
+      };
+      for (end = i + 1; end < n && is_same(alpha) && (divisor == nullptr || is_same(divisor));) {
         ++end;
       }
       if (is_plain(i)) {

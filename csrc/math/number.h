@@ -145,6 +145,14 @@ TORCH_ELU_INLINE float low_bits_to_exponent(float x, std::uint32_t offset) {
 TORCH_ELU_INLINE double low_bits_to_exponent(double x, std::uint64_t offset) {
   return bit_cast<double>((bit_cast<std::uint64_t>(x) << 52) + offset);
 }
+// The same by the number that has these bits. Before formula.h, whose templates would else convert
+// it to an integer.
+TORCH_ELU_INLINE float low_bits_to_exponent(float x, float number) {
+  return low_bits_to_exponent(x, bit_cast<std::uint32_t>(number));
+}
+TORCH_ELU_INLINE double low_bits_to_exponent(double x, double number) {
+  return low_bits_to_exponent(x, bit_cast<std::uint64_t>(number));
+}
 
 }  // namespace TORCH_ELU_SIMD
 }  // namespace torch_elu

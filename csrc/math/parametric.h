@@ -28,11 +28,11 @@ struct CoefficientsOfAlphas : Coefficients<T> {
 
 // The part of Coefficients<T> that the functions below take, where each column has its own. N:
 // a number, or a vector of those of as many columns. With a scale of 1, and an alpha in the
-// precision of the computation, alpha * scale has no rest.
+// precision of the computation, alpha * scale has no rest but the least.
 template <typename T, typename N>
 struct ColumnCoefficients {
   using element_t = T;
-  static constexpr number_t<N> scale = 1, scaled_alpha_rest = 0;
+  static constexpr number_t<N> scale = 1, scaled_alpha_rest = Constants<T>::least_rest;
 
   N scaled_alpha, scaled_alpha_bits, slope_bits, guarded_slope_bits, guarded_curvature_bits;
   N input_scale, input_scale_rest, slope_rest, slope_shift, steps_per_one;
@@ -63,14 +63,6 @@ struct ColumnCoefficients {
     }
   }
 };
-
-// The number, times 2^n.
-TORCH_ELU_INLINE float low_bits_to_exponent(float x, float number) {
-  return low_bits_to_exponent(x, bit_cast<std::uint32_t>(number));
-}
-TORCH_ELU_INLINE double low_bits_to_exponent(double x, double number) {
-  return low_bits_to_exponent(x, bit_cast<std::uint64_t>(number));
-}
 
 // exp(input_scale * x) - 1 for x <= 0. The compiler finds most of it in slope(), too.
 template <typename V, typename C>

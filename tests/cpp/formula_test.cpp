@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "math/parametric.h"
 #include "reference.h"
 
 namespace torch_elu {
@@ -45,6 +46,25 @@ TYPED_TEST(Formula, has_a_shorter_way_to_the_same_bits_where_all_coefficients_ar
   for (int i = 0; i < 1000000; ++i) {
     const auto x = static_cast<TypeParam>(std::exp2(exponent(random)));
     expect_same(i % 4 == 0 ? x : -x);
+  }
+}
+
+TYPED_TEST(Formula, gives_the_same_bits_for_alphas_and_divisors_that_come_with_the_elements) {
+  using bits = bits_t<TypeParam>;
+  const auto alpha = TypeParam(0.7), divisor = TypeParam(0.3);
+  const CoefficientsOfAlphas<TypeParam, TypeParam> of_alphas(Coefficients<TypeParam>(2, 1, 1),
+                                                             alpha);
+  const Coefficients<TypeParam> of_alpha(alpha, 1, 1), of_both(alpha, 1, 1 / double{divisor});
+  const ColumnCoefficients<TypeParam, TypeParam> of_columns(of_both);
+  const auto expect_same = [](TypeParam x, const auto& own, const auto& expected) {
+    EXPECT_EQ(bit_cast<bits>(value(x, own)), bit_cast<bits>(value(x, expected))) << x;
+    EXPECT_EQ(bit_cast<bits>(slope(x, own)), bit_cast<bits>(slope(x, expected))) << x;
+    EXPECT_EQ(bit_cast<bits>(expm1(x, own)), bit_cast<bits>(expm1(x, expected))) << x;
+  };
+  for (int i = -100000; i < 2000; ++i) {
+    const auto x = static_cast<TypeParam>(1e-3 * i);
+    expect_same(x, of_alphas, of_alpha);
+    expect_same(x, of_columns, of_both);
   }
 }
 

@@ -66,7 +66,7 @@ def test_without_a_compiler_the_installation_says_what_to_install(
     assert shutil.which("cmake", path=sysconfig.get_path("scripts")) is not None
     printed = install(source, PATH=str(source), **environment)
     assert message in printed
-    assert "C++20 compiler (g++ 11, clang 14 or newer)" in printed
+    assert "C++20 compiler (g++ 12, clang 14 or newer)" in printed
 
 
 NO_CMAKE = """

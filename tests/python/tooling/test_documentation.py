@@ -149,6 +149,7 @@ COMPATIBILITY = (REPOSITORY / "docs" / "compatibility.md").read_text()
 def features() -> list[str]:
     """The first cells of the tables of features."""
     tables = re.findall(r"^\| feature \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", COMPATIBILITY, re.MULTILINE)
+    assert tables
     return [row.split("|")[1].strip() for table in tables for row in table.splitlines()]
 
 
