@@ -44,14 +44,14 @@ def test_a_model_runs_as_it_is_and_converted_and_a_missing_one_is_left_out(
             seen.append((type(self.elu), torch.is_grad_enabled()))
             return self.elu(x)
 
-    def build(trains: bool) -> object:
-        return models.of_modules(trains, Seen(), torch.randn(8, requires_grad=trains))
+    def build() -> tuple[nn.Module, Tensor]:
+        return Seen(), torch.randn(8, requires_grad=True)
 
-    def missing(trains: bool) -> object:
+    def missing(trains: bool = False) -> object:
         return models.package("a_package_that_is_not_here")
 
-    choice = {"model": build, "missing": missing}
-    monkeypatch.setattr(models, "MODELS", choice)
+    monkeypatch.setattr(models, "MODELS", {"model": build, "missing": missing})
+    monkeypatch.setattr(models, "graph_attention", missing)
     monkeypatch.setattr(models, "BLOCK_SECONDS", 1e-4)
     arguments = ["models", "--seconds", "0.01", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
