@@ -14,19 +14,19 @@ using torch_elu::cuda::have_image;
 // on every newer device, and code for an "a" architecture on that one alone.
 TEST(CudaImages, MachineCodeServesItsMajorVersionFromItsMinorVersionOn) {
   constexpr std::string_view list = "75-real 80-real 86-real 90-real 100-real 120-real";
-  for (const auto [major, minor] : {std::pair(7, 5),
-                                    {8, 0},
-                                    {8, 6},
-                                    {8, 7},
-                                    {8, 9},
-                                    {9, 0},
-                                    {10, 0},
-                                    {10, 3},
-                                    {12, 0},
-                                    {12, 1}}) {
+  for (const auto& [major, minor] : {std::pair(7, 5),
+                                     {8, 0},
+                                     {8, 6},
+                                     {8, 7},
+                                     {8, 9},
+                                     {9, 0},
+                                     {10, 0},
+                                     {10, 3},
+                                     {12, 0},
+                                     {12, 1}}) {
     EXPECT_TRUE(have_image(list, major, minor)) << major << "." << minor;
   }
-  for (const auto [major, minor] : {std::pair(5, 2), {7, 0}, {7, 2}, {11, 0}, {13, 0}}) {
+  for (const auto& [major, minor] : {std::pair(5, 2), {7, 0}, {7, 2}, {11, 0}, {13, 0}}) {
     EXPECT_FALSE(have_image(list, major, minor)) << major << "." << minor;
   }
   EXPECT_FALSE(have_image("90-real", 7, 5));

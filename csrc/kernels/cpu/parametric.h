@@ -135,23 +135,21 @@ struct ParametricEntryPoints {
                                    const OfColumns<T>& coefficients, Store store, double* by_alpha,
                                    double* slope_times_x) {
     const bool streams = can_stream(grad_input, stride, rows, store);
-    const auto run = [&]<bool has_divisor>(const auto& columns) {
-      const auto go = [&]<bool streaming>() {
-        cpu::gradients_of_columns<Lanes, streaming, has_divisor>(
+    const auto run = [&](const auto& columns, auto has_divisor) {
+      const auto go = [&](auto streaming) {
+        cpu::gradients_of_columns<Lanes, decltype(streaming)::value, decltype(has_divisor)::value>(
             columns, grad_input, grad_output, self, stride, rows, n, by_alpha, slope_times_x);
       };
-      streams ? go.template operator()<streams_here>() : go.template operator()<false>();
+      streams ? go(std::bool_constant<streams_here>{}) : go(std::false_type{});
     };
     const auto run_one = [&](const auto& function) {
       const OneForAll<std::decay_t<decltype(function)>> columns{function};
-      slope_times_x != nullptr ? run.template operator()<true>(columns)
-                               : run.template operator()<false>(columns);
+      slope_times_x != nullptr ? run(columns, std::true_type{}) : run(columns, std::false_type{});
     };
     if (coefficients.own != nullptr) {
-      run.template operator()<true>(columns<GradientsOf>(coefficients.own));
+      run(columns<GradientsOf>(coefficients.own), std::true_type{});
     } else if (coefficients.alpha != nullptr) {
-      run.template operator()<false>(
-          OwnAlphas<T, GradientsOf>{*coefficients.one, coefficients.alpha});
+      run(OwnAlphas<T, GradientsOf>{*coefficients.one, coefficients.alpha}, std::false_type{});
     } else {
       with_gradients_of(*coefficients.one, run_one);
     }
