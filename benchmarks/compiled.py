@@ -69,9 +69,20 @@ def step_contenders() -> list[Contender]:
     return contenders
 
 
+@functools.cache
+def built(name: str) -> tuple[nn.Module, Tensor] | None:
+    """The model and its input; nothing where its package is missing (make models-packages)."""
+    try:
+        return MODELS[name]()
+    except ImportError:
+        return None
+
+
 def model_contenders(name: str) -> list[Contender]:
     """Inference of another package's model; a second one with F.elu shows the noise."""
-    model, x = MODELS[name]()
+    model_and_input = built(name)
+    assert model_and_input is not None
+    model, x = model_and_input
     contenders = []
     for contender in (OURS, PYTORCH, CONTROL):
         copied = copy.deepcopy(model).eval()
@@ -80,15 +91,6 @@ def model_contenders(name: str) -> list[Contender]:
         run = torch.inference_mode()(network)
         contenders.append(Contender(contender, "run(x)", {"run": run, "x": x}))
     return contenders
-
-
-def has_package(name: str) -> bool:
-    """Whether the model's package is installed: make models-packages."""
-    try:
-        MODELS[name]()
-    except ImportError:
-        return False
-    return True
 
 
 def compiled_cases(quick: bool) -> list[Case]:
@@ -109,6 +111,6 @@ def compiled_cases(quick: bool) -> list[Case]:
         cases += [
             Case("compiled", name, functools.partial(model_contenders, name), "us per call", 1000)
             for name in COMPILED_MODELS
-            if has_package(name)
+            if built(name) is not None
         ]
     return cases

@@ -9,7 +9,6 @@ library's and PyTorch's own variables show what else there is: docs/performance.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import torch
@@ -19,32 +18,23 @@ from torch.nn import functional
 
 from . import record
 from .tables import format_table
+from .timing import fastest
 
 ROUNDS = 10
 NONE, PYTORCH, OURS = "none", "F.elu", "torch_elu"
-
-
-def fastest(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of the fastest run of each, of ROUNDS in turn."""
-    best = dict.fromkeys(contenders, float("inf"))
-    for _ in range(ROUNDS):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            best[name] = min(best[name], (time.perf_counter() - start) * 1e3)
-    return best
 
 
 def operators(mebibytes: int) -> list[list[str]]:
     """Forward and backward of so many MiB of float32."""
     x, grad = torch.randn(mebibytes << 18), torch.ones(mebibytes << 18)
     ours, theirs = torch.ops.torch_elu.elu_backward, torch.ops.aten.elu_backward
-    forward = fastest({PYTORCH: lambda: functional.elu(x), OURS: lambda: torch_elu.elu(x)})
+    forward = fastest({PYTORCH: lambda: functional.elu(x), OURS: lambda: torch_elu.elu(x)}, ROUNDS)
     backward = fastest(
         {
             PYTORCH: lambda: theirs(grad, 1, 1, 1, False, x),
             OURS: lambda: ours(grad, 1, 1, 1, False, x),
-        }
+        },
+        ROUNDS,
     )
     return [
         row(f"{mebibytes} MiB, {name}", times)
@@ -80,7 +70,9 @@ def network() -> list[str]:
     activations = {NONE: nn.Identity, PYTORCH: nn.ELU, OURS: torch_elu.ELU}
     return row(
         "ConvNet, training",
-        fastest({name: training_step(activation) for name, activation in activations.items()}),
+        fastest(
+            {name: training_step(activation) for name, activation in activations.items()}, ROUNDS
+        ),
     )
 
 

@@ -2,39 +2,28 @@
 
     python -m benchmarks.learnt_alpha
 
-One thread; CPU time of the fastest run of each, of ROUNDS in turn. Every result is new memory.
+One thread; CPU time of the fastest block of each, of ROUNDS in turn. Every result is new memory.
 """
 
 from __future__ import annotations
 
-import time
+import argparse
 from collections.abc import Callable
 
 import torch
 import torch_elu
 from torch import Tensor
 
+from . import record
+from .tables import format_table
+from .timing import fastest
+
 ROUNDS = 7
-SHAPES = ((64, 256, 28, 28), (4096, 256))
-
-
-def fastest(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of the fastest run of each, of ROUNDS in turn, and of as many as take 5 ms."""
-    best: dict[str, float] = {}
-    repeats: dict[str, int] = {}
-    for name, run in contenders.items():
-        run()
-        start = time.process_time()
-        run()
-        repeats[name] = max(1, round(5e-3 / max(time.process_time() - start, 1e-6)))
-    for _ in range(ROUNDS):
-        for name, run in contenders.items():
-            start = time.process_time()
-            for _ in range(repeats[name]):
-                run()
-            of_one = (time.process_time() - start) * 1e3 / repeats[name]
-            best[name] = min(best.get(name, of_one), of_one)
-    return best
+CASES = (
+    ((64, 256, 28, 28), torch.contiguous_format),
+    ((64, 256, 28, 28), torch.channels_last),
+    ((4096, 256), torch.contiguous_format),
+)
 
 
 def step(function: Callable[..., Tensor], x: Tensor, *parameters: Tensor) -> Callable[[], object]:
@@ -49,8 +38,8 @@ def where(x: Tensor, alpha: Tensor) -> Tensor:
     return torch.where(x > 0, x, alpha * torch.expm1(x))
 
 
-def print_shape(shape: tuple[int, ...], memory_format: torch.memory_format) -> None:
-    """A line for each contender, with its time as a multiple of the number's."""
+def rows_of(shape: tuple[int, ...], memory_format: torch.memory_format) -> list[list[str]]:
+    """A row for each contender, with its time as a multiple of the number's."""
     x = torch.randn(shape).contiguous(memory_format=memory_format)
     alpha = torch.linspace(0.3, 1.7, shape[1]).view(-1, *(1 for _ in shape[2:]))
     contenders = {
@@ -60,16 +49,27 @@ def print_shape(shape: tuple[int, ...], memory_format: torch.memory_format) -> N
         "celu(x, alpha)": step(torch_elu.celu, x, alpha),
         "torch.where": step(where, x, alpha),
     }
-    print(f"{shape} {memory_format}, {torch.backends.cpu.get_cpu_capability()}, milliseconds:")
-    times = fastest(contenders)
+    times = fastest(contenders, ROUNDS, "cpu")
+    layout = str(memory_format).removeprefix("torch.")
+    rows = []
     for name, milliseconds in times.items():
         number = times["celu(x, 0.5)" if name.startswith("celu") else "elu(x, 0.5)"]
-        print(f"  {name:15}{milliseconds:9.3f} ({milliseconds / number:.2f})", flush=True)
+        of_number = f"{milliseconds / number:.2f}"
+        rows.append([f"{shape}, {layout}: {name}", f"{milliseconds:.4g}", of_number])
+    return rows
+
+
+def main() -> None:
+    """Measures on one thread and prints."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learnt_alpha", description=__doc__)
+    record.add_option(parser)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [row for case in CASES for row in rows_of(*case)]
+    header = ["milliseconds", "", "of the number's"]
+    print(format_table(header, rows))
+    record.save(arguments.json, "A learned alpha", "learnt-alpha.md#how-fast", header, rows)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for each in SHAPES:
-        formats = (torch.contiguous_format, torch.channels_last) if len(each) == 4 else ()
-        for layout in formats or (torch.contiguous_format,):
-            print_shape(each, layout)
+    main()

@@ -31,6 +31,7 @@ from .tables import format_table
 from .timing import Pinned
 
 NONE, PYTORCH, OURS = "none", "F.elu", "torch_elu"
+OUTPUT = 'torch_elu, save="output"'
 Run = Callable[[], object]
 Built = tuple[nn.Module, Tensor]
 BLOCK_SECONDS = 0.02
@@ -68,8 +69,12 @@ def without_activations(model: nn.Module) -> nn.Module:
     return model
 
 
-def of_modules(trains: bool, model: nn.Module, x: Tensor) -> list[Timed]:
-    """Forward, or forward and backward: without activations, with PyTorch's, with ours."""
+def of_modules(
+    trains: bool, model: nn.Module, x: Tensor, saves_output: bool = False
+) -> list[Timed]:
+    """Forward, or forward and backward: without activations, with PyTorch's, with ours, and with
+    ours that save the output.
+    """
     model.train(trains)
 
     def make(model: nn.Module) -> Run:
@@ -79,11 +84,15 @@ def of_modules(trains: bool, model: nn.Module, x: Tensor) -> list[Timed]:
 
         return (lambda: run().square().mean().backward()) if trains else torch.inference_mode()(run)
 
-    return [
+    contenders = [
         timed(NONE, make(without_activations(copy.deepcopy(model)))),
         timed(PYTORCH, make(model)),
         timed(OURS, make(torch_elu.convert(copy.deepcopy(model)))),
     ]
+    if saves_output:
+        converted = torch_elu.convert(copy.deepcopy(model), save="output")
+        contenders.append(timed(OUTPUT, make(converted)))
+    return contenders
 
 
 def mlp(widths: list[int]) -> nn.Sequential:
@@ -181,21 +190,23 @@ MODELS: dict[str, Callable[[], Built]] = {
 }
 
 
-def contenders_by_name() -> dict[str, Callable[[bool], list[Timed]]]:
+def contenders_by_name(saves_output: bool) -> dict[str, Callable[[bool], list[Timed]]]:
     """Those of each model; GAT calls functions, so it has no modules to replace."""
 
     def of(build: Callable[[], Built]) -> Callable[[bool], list[Timed]]:
-        return lambda trains: of_modules(trains, *build())
+        return lambda trains: of_modules(trains, *build(), trains and saves_output)
 
     return {name: of(build) for name, build in MODELS.items()} | {
         "GAT under override_aten": graph_attention
     }
 
 
-def measure(seconds: float, only: str) -> dict[str, dict[str, list[float]]]:
+def measure(seconds: float, only: str, saves_output: bool) -> dict[str, dict[str, list[float]]]:
     """Seconds of each model with each activation, as many blocks in turn as fit into the time."""
     results = {}
-    for name, contenders_of in (progress := tqdm(contenders_by_name().items(), unit="model")):
+    for name, contenders_of in (
+        progress := tqdm(contenders_by_name(saves_output).items(), unit="model")
+    ):
         if only not in name:
             continue
         progress.set_postfix_str(name)
@@ -214,7 +225,8 @@ def measure(seconds: float, only: str) -> dict[str, dict[str, list[float]]]:
 
 def row(name: str, times: dict[str, list[float]]) -> list[str]:
     """The shortest times in milliseconds, what each activation adds to none, and how much of what
-    F.elu adds ours saves: nothing where F.elu adds less than 1 %.
+    F.elu adds ours saves: nothing where F.elu adds less than 1 %. At last save="output" over
+    save="input", where it was measured.
     """
     none, pytorch, ours = (min(times[of]) for of in (NONE, PYTORCH, OURS))
     saved = f"{(pytorch - ours) / (pytorch - none):.0%}" if pytorch > 1.01 * none else ""
@@ -223,6 +235,7 @@ def row(name: str, times: dict[str, list[float]]) -> list[str]:
         *(f"{t * 1e3:.3f}" for t in (none, pytorch, ours)),
         *(f"{t / none - 1:.1%}" for t in (pytorch, ours)),
         saved,
+        f"{min(times[OUTPUT]) / ours:.3f}" if OUTPUT in times else "",
     ]
 
 
@@ -233,13 +246,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for a row (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="models whose name has this")
+    parser.add_argument(
+        "--save-output", action="store_true", help='training with save="output", too'
+    )
     record.add_option(parser)
     arguments = parser.parse_args()
     pinned = Pinned()
     pinned.use(arguments.threads)
     machine = {**describe(pinned), "threads": str(arguments.threads)}
-    results = measure(arguments.seconds, arguments.only)
-    header = ["ms", NONE, PYTORCH, OURS, "F.elu adds", "torch_elu adds", "saved"]
+    results = measure(arguments.seconds, arguments.only, arguments.save_output)
+    header = ["ms", NONE, PYTORCH, OURS, "F.elu adds", "torch_elu adds", "saved", "output / input"]
     rows = [row(name, times) for name, times in results.items()]
     table = format_table(header, rows)
     print("\n".join(f"{key}: {value}" for key, value in machine.items()), table, sep="\n\n")

@@ -21,6 +21,9 @@ Store store_for(int64_t output_bytes);
 
 namespace torch_elu {
 
+/// Work below this is done sooner by one thread than it takes to wake a second one.
+inline constexpr int64_t kGrainSize = int64_t{128} * 1024;
+
 /// call(kernels for the dtype, name of the operator)
 template <typename Call>
 void with_kernels_for(at::ScalarType dtype, const char* name, const Call& call) {

@@ -99,9 +99,6 @@ at::Tensor elu_backward_cpu(const at::Tensor& grad_output, const at::Scalar& alp
   return grad_input;
 }
 
-// Work below this is done sooner by one thread than it takes to wake a second one.
-constexpr int64_t kGrainSize = int64_t{128} * 1024;
-
 // As PyTorch's own kernels do, a contiguous result is allocated without a way through the
 // dispatcher.
 at::Tensor empty_output_cpu(const at::Tensor& self) {

@@ -27,8 +27,7 @@ namespace torch_elu {
 /// fence that Store::streaming_part asks for.
 template <typename F>
 void for_each_task(int64_t count, int64_t elements, const F& f) {
-  constexpr int64_t grain_size = int64_t{128} * 1024;
-  if (count == 1 || elements <= grain_size) {
+  if (count == 1 || elements <= kGrainSize) {
     for (int64_t i = 0; i < count; ++i) {
       f(i);
     }
@@ -45,7 +44,7 @@ void for_each_task(int64_t count, int64_t elements, const F& f) {
         }
         std::atomic_thread_fence(std::memory_order_seq_cst);
       },
-      std::max<int64_t>(1, grain_size * count / elements));
+      std::max<int64_t>(1, kGrainSize * count / elements));
 }
 
 /// A call: outer * channels * inner elements, with an alpha, and perhaps a divisor, for a channel.

@@ -98,6 +98,23 @@ T* device(cpu_t<T>* pointer) {
   return reinterpret_cast<T*>(pointer);
 }
 
+// What the device gives for alpha and the divisor; what is not written shows.
+template <typename T>
+struct OfParameters {
+  std::vector<typename Call<T>::number_t> alpha, divisor;
+
+  OfParameters(const Call<T>& call, cpu_t<T>* grad_input, const cpu_t<T>* grad_output,
+               const cpu_t<T>* x)
+      : alpha(call.alpha.size(), 1e30F), divisor(alpha) {
+    const auto on_device = call.on_device();
+    std::vector<double> partial(static_cast<std::size_t>(on_device.partial_sums()));
+    EXPECT_EQ(on_device.gradients(device<T>(grad_input), device<T>(grad_output), device<T>(x),
+                                  alpha.data(), call.has_divisor ? divisor.data() : nullptr,
+                                  partial.data(), nullptr),
+              cudaSuccess);
+  }
+};
+
 template <typename T>
 struct CudaParametric : testing::Test {};
 TYPED_TEST_SUITE(CudaParametric, tests::CudaTypes);
@@ -106,22 +123,14 @@ TYPED_TEST(CudaParametric, GivesTheBitsOfTheCpu) {
   using T = TypeParam;
   using C = cpu_t<T>;
   for_each_call<T>([](const Call<T>& call) {
-    using number_t = typename Call<T>::number_t;
     const auto n = static_cast<std::size_t>(call.shape.numel());
     const auto x = inputs<C>(n, 4), grad = inputs<C>(n, 6);
     Placed<C> placed_x(x, 1), placed_grad(grad, 1), out(n, 1), grad_input(n, 1);
-    const auto on_device = call.on_device();
-    ASSERT_EQ(on_device.value(device<T>(out.data()), device<T>(placed_x.data()), nullptr),
+    ASSERT_EQ(call.on_device().value(device<T>(out.data()), device<T>(placed_x.data()), nullptr),
               cudaSuccess);
     expect_same(out.data(), call.on_cpu(Operation::forward, grad, x).data(), call.shape.numel(),
                 "value");
-    std::vector<double> sums(static_cast<std::size_t>(on_device.partial_sums()));
-    std::vector<number_t> of_alpha(call.alpha.size()), of_divisor(call.alpha.size());
-    ASSERT_EQ(
-        on_device.gradients(device<T>(grad_input.data()), device<T>(placed_grad.data()),
-                            device<T>(placed_x.data()), of_alpha.data(),
-                            call.has_divisor ? of_divisor.data() : nullptr, sums.data(), nullptr),
-        cudaSuccess);
+    OfParameters<T>(call, grad_input.data(), placed_grad.data(), placed_x.data());
     expect_same(grad_input.data(), call.on_cpu(Operation::backward_from_input, grad, x).data(),
                 call.shape.numel(), "gradient of self");
   });
@@ -146,15 +155,8 @@ TYPED_TEST(CudaParametric, SumsTheGradientsOfChannels) {
       }
     }
     std::vector<C> grad_input(n);
-    const auto on_device = call.on_device();
-    std::vector<double> partial(static_cast<std::size_t>(on_device.partial_sums()));
-    // What is not written shows.
-    std::vector<number_t> of_alpha(call.alpha.size(), 1e30F), of_divisor(of_alpha);
-    ASSERT_EQ(on_device.gradients(device<T>(grad_input.data()), device<T>(grad.data()),
-                                  device<T>(x.data()), of_alpha.data(),
-                                  call.has_divisor ? of_divisor.data() : nullptr, partial.data(),
-                                  nullptr),
-              cudaSuccess);
+    const auto [of_alpha, of_divisor] =
+        OfParameters<T>(call, grad_input.data(), grad.data(), x.data());
     struct Sum {
       double of_alpha = 0, of_divisor = 0, size_of_alpha = 0, size_of_divisor = 0;
     };

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/kernels.h"
 #include "math/number.h"
 #include "reference.h"
 
@@ -23,25 +24,7 @@ namespace torch_elu::tests {
 using CudaTypes = testing::Types<float, double, __half, __nv_bfloat16>;
 
 template <typename T>
-struct Type;
-template <>
-struct Type<float> {
-  using Cpu = float;
-};
-template <>
-struct Type<double> {
-  using Cpu = double;
-};
-template <>
-struct Type<__half> {
-  using Cpu = Float16;
-};
-template <>
-struct Type<__nv_bfloat16> {
-  using Cpu = BFloat16;
-};
-template <typename T>
-using cpu_t = typename Type<T>::Cpu;
+using cpu_t = cuda::element_t<T>;
 
 inline double widened(double x) { return x; }
 inline double widened(Float16 x) { return reference::widened(x); }

@@ -65,7 +65,7 @@ struct Kernels {
   GradientSums (*gradients_of_run)(T* grad_input, const T* grad_output, const T* self,
                                    std::ptrdiff_t n, const Coefficients&, bool has_divisor, Store);
 
-  // How OfColumns::own lies in memory, aligned to 64 bytes: as these write it, column by column.
+  // The layout of OfColumns::own, which is aligned to 64 bytes; write_own fills in one column.
   std::ptrdiff_t columns_of_group, bytes_of_group;
   void (*write_own)(const Coefficients&, std::ptrdiff_t column, void* own);
 };

@@ -16,7 +16,6 @@
 namespace torch_elu {
 namespace {
 
-//= kGrainSize
 //= for_each_run
 //= run_forward
 //= run_backward
