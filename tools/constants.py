@@ -28,13 +28,13 @@ class Number(NamedTuple):
     bits: int  # of the significand that it is computed with
     coefficients: int  # of q
     weight_above: mpf  # an error for r > 0 counts this part
-    value_weight_above: mpf | None  # the same for value_polynomial; None: there is none
+    of_value: tuple[int, mpf] | None  # both for value_polynomial; None: there is none
     ln2_high_bits: int | None  # None: all but the polynomial is as for float
 
 
 NUMBERS = {
-    "float": Number(24, 5, mpf(6), mpf(2), 13),
-    "double": Number(53, 10, mpf(6), mpf(1) / 2, 41),
+    "float": Number(24, 5, mpf(6), (6, mpf(6)), 13),
+    "double": Number(53, 10, mpf(6), (11, mpf(1)), 41),
     "Float16": Number(24, 4, mpf(24), None, None),
     "BFloat16": Number(24, 3, mpf(24), None, None),
 }
@@ -116,8 +116,8 @@ def constants(name: str) -> tuple[dict[str, str], tuple[mpf, mpf]]:
     below, above = (max(e for r, e in errors if (r > 0) == side) for side in (False, True))
     bounds = below, number.weight_above * above
     made = {"polynomial": ", ".join(hexadecimal(each, "") for each in coefficients)}
-    if number.value_weight_above is not None:
-        of_value = Fit(number.coefficients, number.value_weight_above).coefficients
+    if number.of_value is not None:
+        of_value = Fit(*number.of_value).coefficients
         made["value_polynomial"] = ", ".join(
             hexadecimal(rounded(each, number.bits), "") for each in of_value
         )

@@ -23,8 +23,8 @@ struct Constants<float> {
   // n * step.high is exact for |n| < 256: the slope goes down to the subnormals, n = -183.
   static constexpr int step_high_bits = 16;
   static constexpr bool takes_step_low = true;
-  // Such a part of a step may be left out of the value, where |n| <= 26.
-  static constexpr double negligible = 0x1p-28;
+  // The nearest number to ln2 is so near that the value needs no more of it.
+  static constexpr bool unscaled_value_takes_step_low = false;
   static constexpr float value_saturation = -37;      // alpha's rest, too, drowns exp from -36.1 on
   static constexpr float slope_saturation = -126.5;   // 2^32 exp rounds to 0 from -126.1 on
   static constexpr float underflow_guard = 0x1p+90f;  // keeps the slope's terms normal numbers
@@ -49,10 +49,12 @@ struct Constants<float> {
   static constexpr double polynomial[terms] = {
       0x1.fffffp-2, 0x1.555494p-3, 0x1.556256p-5, 0x1.1238bcp-7, 0x1.637302p-10,
   };
-  // For value where a coefficient is not 1: nearer for r > 0, less near for r < 0, which makes the
-  // largest error smallest.
-  static constexpr double value_polynomial[terms] = {
-      0x1.fffffap-2, 0x1.55549p-3, 0x1.555a68p-5, 0x1.123afep-7, 0x1.693ec8p-10,
+  // For value where alpha or scale is not 1: more roundings add up there, so the polynomial has a
+  // term more. Where input_scale is not 1 either, which takes the low part of the step, it has not.
+  static constexpr int value_terms = 6;
+  static constexpr int scaled_value_terms = terms;
+  static constexpr double value_polynomial[value_terms] = {
+      0x1p-1, 0x1.55555p-3, 0x1.5554d4p-5, 0x1.11179ap-7, 0x1.6d5b38p-10, 0x1.97efdp-13,
   };
 };
 
@@ -62,7 +64,7 @@ struct Constants<double> {
   static constexpr int exponent_bias = 1023;
   static constexpr int step_high_bits = 41;  // |n| < 4096
   static constexpr bool takes_step_low = true;
-  static constexpr double negligible = 0;
+  static constexpr bool unscaled_value_takes_step_low = true;
   static constexpr double value_saturation = -77;   // from -76.3 on
   static constexpr double slope_saturation = -768;  // from -767.4 on
   static constexpr double underflow_guard = 0x1p+128;
@@ -91,10 +93,20 @@ struct Constants<double> {
       0x1.289eb3ab7c08cp-22,
       0x1.a88155f7556f4p-26,
   };
-  static constexpr double value_polynomial[terms] = {
-      0x1.0000000000007p-1,  0x1.55555555555edp-3,  0x1.55555555512b4p-5,  0x1.11111110eaa89p-7,
-      0x1.6c16c18266c7bp-10, 0x1.a01a02752cf57p-13, 0x1.a0199e07816b8p-16, 0x1.71dc4357068f6p-19,
-      0x1.28aa470d8528dp-22, 0x1.b20d3177a91bcp-26,
+  static constexpr int value_terms = 11;
+  static constexpr int scaled_value_terms = value_terms;
+  static constexpr double value_polynomial[value_terms] = {
+      0x1p-1,
+      0x1.555555555555cp-3,
+      0x1.555555555555ep-5,
+      0x1.111111110ebbap-7,
+      0x1.6c16c16c13549p-10,
+      0x1.a01a01b3b8531p-13,
+      0x1.a01a01b46504p-16,
+      0x1.71ddef9ae34cap-19,
+      0x1.27e4bf156d295p-22,
+      0x1.af6cc06070613p-26,
+      0x1.1f9e12eac8db9p-29,
   };
 };
 
@@ -198,15 +210,15 @@ struct RoundedCoefficients {
     this->scaled_alpha = rounded(scaled_alpha);
     this->input_scale = rounded(input_scale);
     constexpr double ln2 = 0x1.62e42fefa39efp-1, ln2_rest = 0x1.abc9e3b39803fp-56;
-    const auto split = [&](double high) -> Step<number_t> {
-      return {rounded(high), rounded((std::fma(-high, input_scale, ln2) + ln2_rest) / input_scale)};
-    };
     steps_per_one = rounded(input_scale / ln2);
-    const Step<number_t> nearest = split(rounded(ln2 / input_scale));
-    const Step<number_t> exact = split(first_bits(ln2 / input_scale, Constants::step_high_bits));
-    const bool is_near = std::abs(nearest.low) <= Constants::negligible * std::abs(nearest.high);
-    value_step = is_near || !Constants::takes_step_low ? Step<number_t>{nearest.high, 0} : exact;
-    slope_step = Constants::takes_step_low ? exact : Step<number_t>{nearest.high, 0};
+    const double step_high = first_bits(ln2 / input_scale, Constants::step_high_bits);
+    const Step<number_t> exact{
+        rounded(step_high),
+        rounded((std::fma(-step_high, input_scale, ln2) + ln2_rest) / input_scale)};
+    const Step<number_t> rounded_step{rounded(ln2 / input_scale), 0};
+    slope_step = Constants::takes_step_low ? exact : rounded_step;
+    value_step =
+        input_scale == 1 && !Constants::unscaled_value_takes_step_low ? rounded_step : slope_step;
     double power = input_scale;
     for_each_term<Constants::terms>([&](auto term) {
       constexpr double coefficient = Constants::polynomial[term.value];
@@ -263,8 +275,8 @@ struct Coefficients : RoundedCoefficients<T> {
   number_t input_scale_rest{};
   number_t slope_rest{};   // scaled_alpha * input_scale = slope (1 + slope_rest)
   number_t slope_shift{};  // slope_rest / input_scale
-  number_t value_polynomial[Constants<T>::terms]{};  // times 1 + slope_rest
-  number_t slope_polynomial[Constants<T>::terms]{};  // times input_scale
+  number_t value_polynomial[Constants<T>::value_terms]{};  // times 1 + slope_rest
+  number_t slope_polynomial[Constants<T>::terms]{};        // times input_scale
 
   TORCH_ELU_ON_DEVICE Coefficients(double alpha, double scale, double input_scale)
       : RoundedCoefficients<T>(alpha, scale, input_scale) {
@@ -285,12 +297,16 @@ struct Coefficients : RoundedCoefficients<T> {
       slope_rest = rounded(rest);
       slope_shift = rounded(rest / input_scale);
       double power = input_scale;
-      for_each_term<Constants::terms>([&](auto term) {
+      const bool has_last_term =
+          input_scale == 1 || Constants::scaled_value_terms == Constants::value_terms;
+      for_each_term<Constants::value_terms>([&](auto term) {
+        constexpr bool is_last = term.value == Constants::terms;
         constexpr double of_value = Constants::value_polynomial[term.value];
-        constexpr double of_slope = Constants::polynomial[term.value];
-        const double coefficient = of_value * power;
+        constexpr double of_slope = is_last ? 0 : Constants::polynomial[is_last ? 0 : term.value];
+        const double coefficient = (has_last_term ? of_value : of_slope) * power;
         value_polynomial[term.value] = rounded(std::fma(coefficient, rest, coefficient));
-        slope_polynomial[term.value] = rounded(of_slope * power * input_scale);
+        if constexpr (!is_last)
+          slope_polynomial[term.value] = rounded(of_slope * power * input_scale);
         power *= input_scale;
       });
     }

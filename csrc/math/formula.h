@@ -40,10 +40,10 @@ struct Reduced {
 };
 
 // N: one number for all lanes, or a vector where each has its own.
-template <typename T, typename V, typename N>
-TORCH_ELU_INLINE V polynomial_at(V r, const N (&polynomial)[Constants<T>::terms]) {
-  V q = V(polynomial[Constants<T>::terms - 1]);
-  for (int term = Constants<T>::terms - 2; term >= 0; --term) q = fma(q, r, V(polynomial[term]));
+template <int terms, typename V, typename N>
+TORCH_ELU_INLINE V polynomial_at(V r, const N* polynomial) {
+  V q = V(polynomial[terms - 1]);
+  for (int term = terms - 2; term >= 0; --term) q = fma(q, r, V(polynomial[term]));
   return q;
 }
 
@@ -77,7 +77,7 @@ TORCH_ELU_INLINE Reduced<V> reduce(V x, const Step<N>& step, const C& coefficien
   using T = typename C::element_t;
   const auto [shifted_n, n, exact] = remainder(x, step.high, coefficients);
   const V r = takes_step_low ? fma(n, V(-step.low), exact) : exact;
-  const V q = polynomial_at<T>(r, coefficients.polynomial);
+  const V q = polynomial_at<Constants<T>::terms>(r, coefficients.polynomial);
   return {shifted_n, r, q, exact, n * V(-step.low)};
 }
 
@@ -129,19 +129,17 @@ TORCH_ELU_INLINE V rounded_slope(V x, const C& coefficients) {
 // the smallest terms first. Near zero, where n = 0, only the last product is left, and 1 - 2^n is a
 // zero of the sign that leaves a result that underflows its own. L_rest is scaled by a shift, which
 // keeps the units that multiply free: 0.256 ns a float in place of 0.268 (AVX-512).
-template <typename V, typename C>
-TORCH_ELU_INLINE V value(V x, const C& coefficients) {
+template <int terms, bool takes_step_low, typename V, typename N, typename C>
+TORCH_ELU_INLINE V value_by(V x, const Step<N>& step, const C& coefficients) {
   using T = typename C::element_t;
-  using Constants = torch_elu::Constants<T>;
-  if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
   constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
   const V clamped = at_least(x, V(coefficients.value_saturation));
-  const auto [shifted_n, n, exact] = remainder(clamped, coefficients.slope_step.high, coefficients);
-  const V low = n * V(-coefficients.slope_step.low);
-  const V r = exact + low;
+  const auto [shifted_n, n, exact] = remainder(clamped, step.high, coefficients);
+  const V low = takes_step_low ? n * V(-step.low) : V(0);
+  const V r = takes_step_low ? exact + low : exact;
   const V d_and_rq =
-      fma(polynomial_at<T>(r, coefficients.value_polynomial), r, V(coefficients.slope_rest));
-  const V bent = fma(d_and_rq, r, low);
+      fma(polynomial_at<terms>(r, coefficients.value_polynomial), r, V(coefficients.slope_rest));
+  const V bent = takes_step_low ? fma(d_and_rq, r, low) : d_and_rq * r;
   const V slope_2n = low_bits_to_exponent(shifted_n, coefficients.slope_bits);
   const V part = V(1) - low_bits_to_exponent(shifted_n, one_bits);
   const auto rest = coefficients.scaled_alpha_rest;
@@ -149,6 +147,32 @@ TORCH_ELU_INLINE V value(V x, const C& coefficients) {
       low_bits_to_exponent(shifted_n, bit_cast<bits_t<number_t<V>>>(rest)) - V(rest);
   const V sum = fma(exact, slope_2n, fma(bent, slope_2n, part_of_rest));
   return select(x < V(0), fma(part, V(-coefficients.scaled_alpha), sum), V(coefficients.scale) * x);
+}
+
+// For any coefficients. The next two leave out what has no effect on theirs, the low part of the
+// step or the last coefficient of the polynomial, and so give the same bits.
+template <typename V, typename C>
+TORCH_ELU_INLINE V value(V x, const C& coefficients) {
+  using Constants = torch_elu::Constants<typename C::element_t>;
+  if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
+  return value_by<Constants::value_terms, true>(x, coefficients.value_step, coefficients);
+}
+
+// For an input_scale of 1.
+template <typename V, typename C>
+TORCH_ELU_INLINE V unscaled_value(V x, const C& coefficients) {
+  using Constants = torch_elu::Constants<typename C::element_t>;
+  if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
+  return value_by<Constants::value_terms, Constants::unscaled_value_takes_step_low>(
+      x, coefficients.value_step, coefficients);
+}
+
+// For any other.
+template <typename V, typename C>
+TORCH_ELU_INLINE V scaled_value(V x, const C& coefficients) {
+  using Constants = torch_elu::Constants<typename C::element_t>;
+  if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
+  return value_by<Constants::scaled_value_terms, true>(x, coefficients.slope_step, coefficients);
 }
 
 // exp(input_scale * x) = 2^n (1 + expm1), but with the rest of S, which moves r and so costs no
@@ -167,8 +191,8 @@ TORCH_ELU_INLINE Exponential<V> exponential(V x, const C& coefficients) {
   const V low = fma(n, V(-coefficients.slope_step.low), V(coefficients.slope_shift));
   const V r = exact + low;
   const V input_scale = V(coefficients.input_scale);
-  const V rest_and_rq =
-      fma(polynomial_at<T>(r, coefficients.slope_polynomial), r, V(coefficients.input_scale_rest));
+  const V rest_and_rq = fma(polynomial_at<Constants<T>::terms>(r, coefficients.slope_polynomial), r,
+                            V(coefficients.input_scale_rest));
   return {shifted_n, fma(exact, input_scale, fma(rest_and_rq, r, low * input_scale))};
 }
 
@@ -192,14 +216,13 @@ TORCH_ELU_INLINE V slope_from_result(V y, const RoundedCoefficients<T>& coeffici
 
 // rounded_value and rounded_slope where alpha, scale and input_scale are 1, with the same bits.
 // There exp(x) - 1 >= x on the exponential side, and beyond it the exponential of min(x, 0) has the
-// value 0 and the slope 1: no comparison, and no second multiplication. The nearest number to ln2
-// is so near that the value needs no more of it, except in double.
+// value 0 and the slope 1: no comparison, and no second multiplication.
 template <typename V, typename T>
 TORCH_ELU_INLINE V unit_value(V x, const RoundedCoefficients<T>& coefficients) {
   using Constants = torch_elu::Constants<T>;
-  constexpr bool takes_step_low = Constants::takes_step_low && Constants::negligible == 0;
   const V clamped = at_least(at_most(x, V(0)), V(coefficients.value_saturation));
-  const auto reduced = reduce<takes_step_low>(clamped, coefficients.value_step, coefficients);
+  const auto reduced = reduce<Constants::unscaled_value_takes_step_low>(
+      clamped, coefficients.value_step, coefficients);
   const V power = low_bits_to_exponent(reduced.shifted_n, coefficients.scaled_alpha_bits);
   return at_least(x, fma(p_of<T>(reduced), power, difference<T>(power, 1)));
 }

@@ -18,6 +18,24 @@ struct Value {
   }
 };
 
+template <typename T>
+struct UnscaledValue {
+  Coefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return unscaled_value(x, coefficients);
+  }
+};
+
+template <typename T>
+struct ScaledValue {
+  Coefficients<T> coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return scaled_value(x, coefficients);
+  }
+};
+
 // The bits of UnitValue, where there is no instruction for it that keeps a zero's sign: on CUDA.
 template <typename T>
 struct RoundedValue {

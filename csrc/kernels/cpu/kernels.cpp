@@ -29,8 +29,12 @@ struct EntryPoints {
       map<Lanes>(Rectified<T>{coefficients}, store, out, out_stride, n, x);
     } else if (coefficients.takes_general_path) {
       map<Lanes>(GeneralValue<T>{coefficients}, store, out, out_stride, n, x);
-    } else {
+    } else if constexpr (!std::is_same_v<T, float>) {
       map<Lanes>(Value<T>{coefficients}, store, out, out_stride, n, x);
+    } else if (coefficients.value_step.low == 0) {
+      map<Lanes>(UnscaledValue<T>{coefficients}, store, out, out_stride, n, x);
+    } else {
+      map<Lanes>(ScaledValue<T>{coefficients}, store, out, out_stride, n, x);
     }
   }
 

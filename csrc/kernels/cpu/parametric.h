@@ -123,9 +123,9 @@ struct ParametricEntryPoints {
       }
     };
     if (coefficients.own != nullptr) {
-      run(columns<ValueOf>(coefficients.own));
+      run(columns<ScaledValueOf>(coefficients.own));
     } else {
-      run(OwnAlphas<T, ValueOf>{*coefficients.one, coefficients.alpha});
+      run(OwnAlphas<T, UnscaledValueOf>{*coefficients.one, coefficients.alpha});
     }
     if (streams && store == Store::streaming) simd::finish_streaming();
   }

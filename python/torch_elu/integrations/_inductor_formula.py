@@ -1,7 +1,8 @@
 """The twin of csrc/math/formula.h, in Inductor's operations: the same functions with the same
 operations in the same order, and so the same bits. The numbers come from the library.
 
-Left out are operations that change no result: a product with 1, a step's low part of 0.
+Left out are operations that change no result: a product with 1, a step's low part of 0, a
+last coefficient of 0.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ class Formula:
         return self.from_bits(ops.add(shifted, self.bits_of_number(number)))
 
     def polynomial_at(self, r: Any, polynomial: list[float]) -> Any:
-        q = self.number(polynomial[-1])
-        for coefficient in polynomial[-2::-1]:
+        *others, last = [coefficient for coefficient in polynomial if coefficient != 0]
+        q = self.number(last)
+        for coefficient in reversed(others):
             q = ops.fma(q, r, self.number(coefficient))
         return q
 
@@ -125,11 +127,13 @@ class Formula:
         if not c.carries_rests:
             return self.rounded_value(x)
         clamped = self.negative_at_least(x, c.value_saturation)
-        shifted_n, n, exact = self.remainder(clamped, c.slope_step[0])
-        low = self.rounded_product(n, -c.slope_step[1])
-        r = ops.add(exact, low)
+        step_high, step_low = c.value_step
+        shifted_n, n, exact = self.remainder(clamped, step_high)
+        low = self.rounded_product(n, -step_low) if step_low else None
+        r = ops.add(exact, low) if step_low else exact
         polynomial = self.polynomial_at(r, c.value_polynomial)
-        bent = ops.fma(ops.fma(polynomial, r, self.number(c.slope_rest)), r, low)
+        bent = ops.fma(polynomial, r, self.number(c.slope_rest))
+        bent = ops.fma(bent, r, low) if step_low else ops.mul(bent, r)
         slope_2n = self.low_bits_to_exponent(shifted_n, c.slope)
         part = ops.sub(self.number(1.0), self.low_bits_to_exponent(shifted_n, 1.0))
         rest_2n = self.low_bits_to_exponent(shifted_n, c.scaled_alpha_rest)
