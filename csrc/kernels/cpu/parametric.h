@@ -123,7 +123,7 @@ struct ParametricEntryPoints {
       }
     };
     if (coefficients.own != nullptr) {
-      run(columns<ScaledValueOf>(coefficients.own));
+      run(columns<ValueOf>(coefficients.own));
     } else {
       run(OwnAlphas<T, UnscaledValueOf>{*coefficients.one, coefficients.alpha});
     }
