@@ -7,7 +7,7 @@
 # make bench-models  their speed with PyTorch's ELU and with ours
 # make lint    ruff, mypy, clang-format, clang-tidy on the library, cppcheck
 # make exhaustive  every float32 and every half against wider arithmetic (half an hour)
-# make largest-errors  looks for the inputs that csrc/math/bounds.h lists (hours)
+# make largest-errors  looks for the inputs that csrc/math/bounds.h lists (minutes)
 # make arm     the whole product on aarch64, cross-compiled and emulated: tools/arm.sh says what it needs (QEMU=, SYSROOT=)
 # make pytorch-tests PYTORCH=...  PyTorch's own tests of elu, selu and celu, from its sources, also on our kernels
 # make sanitize  the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer
@@ -162,6 +162,8 @@ largest-errors: build
 	$(BUILD)/tests/largest_errors full
 	$(BUILD)/tests/largest_errors elu 61 100
 	$(BUILD)/tests/largest_errors celu 61 60
+	$(BUILD)/tests/largest_errors all 61 60
+	$(BUILD)/tests/largest_errors double 1000000 100
 
 arm: build
 	PYTHON=$(BIN)/python tools/arm.sh $(BUILD)/arm

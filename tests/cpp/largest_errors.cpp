@@ -1,12 +1,14 @@
-// Looks for the largest errors of the float32 kernels, counted from the coefficients as they were
-// given, against a double-precision reference of its own, several times as fast as the C library.
+// Looks for the largest errors of the kernels, counted from the coefficients as they were given;
+// those of float32 against a double-precision reference of its own, several times as fast as the C
+// library.
 //
 //   largest_errors full           SELU, alpha 1.673, 0.3, -0.7, CELU 0.3 and 3: every float in
 //                                 [-128, -2^-30] / input_scale, every 61st elsewhere
 //   largest_errors named N        fourteen sets of coefficients, every N-th float
 //   largest_errors elu|celu|all N M   M random sets (log-uniform, fixed seed), every N-th float,
-//   and
-//                                 where N is 61 every one in [-1, -0.17] / input_scale
+//                                 and where N is 61 every one in [-1, -0.17] / input_scale
+//   largest_errors double N M     values in float64: N random numbers in [-1, -0.1] / input_scale
+//                                 for M random sets of each kind
 //
 // "tiny" is where x or the result is smaller than bounds::Bound<float>::tiny.
 #include <algorithm>
@@ -62,10 +64,10 @@ inline double ulp(double y) {
 
 struct Worst {
   double error = 0;
-  float x = 0;
+  double x = 0;
   Given given{};
 
-  void see(double candidate, float at, const Given& of) {
+  void see(double candidate, double at, const Given& of) {
     if (!(candidate <= error)) *this = {candidate, at, of};  // NaN is the worst
   }
 };
@@ -180,6 +182,26 @@ void print(const char* what, const Worst& worst) {
               worst.given.alpha, worst.given.scale, worst.given.input_scale, worst.x);
 }
 
+void look_in_double(const char* kind, std::uint64_t numbers, long count) {
+  const auto& kernels = reference::kernel_tables().back()->float64;
+  std::mt19937_64 random(23);
+  std::uniform_real_distribution<double> within(-1, -0.1);
+  static double x[chunk], y[chunk];
+  Worst worst;
+  for (const Given& given : random_sets(kind, count)) {
+    const Coefficients<double> coefficients(given.alpha, given.scale, given.input_scale);
+    const reference::Exact<long double> exact({"", given.alpha, given.scale, given.input_scale});
+    for (std::uint64_t done = 0; done < numbers; done += chunk) {
+      for (double& each : x) each = within(random) / given.input_scale;
+      kernels.forward(y, 1, x, 1, chunk, coefficients, cpu::Store::cached);
+      for (int i = 0; i < chunk; ++i) {
+        worst.see(reference::error_in_ulp(y[i], exact.value(x[i])), x[i], given);
+      }
+    }
+  }
+  print(kind, worst);
+}
+
 }  // namespace
 }  // namespace torch_elu
 
@@ -187,9 +209,13 @@ int main(int count, char** arguments) {
   using namespace torch_elu;
   const std::string_view kind = count > 1 ? arguments[1] : "full";
   const auto every = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1;
+  const long sets = count > 3 ? std::strtol(arguments[3], nullptr, 10) : 100;
+  if (kind == "double") {
+    for (const char* each : {"elu", "celu", "all"}) look_in_double(each, every, sets);
+    return 0;
+  }
   Errors worst;
-  for (const Given& given :
-       sets_of(kind, count > 3 ? std::strtol(arguments[3], nullptr, 10) : 100)) {
+  for (const Given& given : sets_of(kind, sets)) {
     Errors errors;
     look(errors, given, every);
     std::printf("%-22.17g %-20.17g %-20.17g value %.4f tiny %.4f slope %.4f x > 0 %.4f\n",
