@@ -151,7 +151,7 @@ class CoefficientTable {
         is_plain_(columns) {
     for (int64_t i = 0; i < columns; ++i) {
       const auto coefficients = call.coefficients_of(alpha[i], divisor[i]);
-      is_plain_[i] = !coefficients.is_unit && !coefficients.takes_general_path;
+      is_plain_[i] = divisor[i] != 1 && !coefficients.takes_general_path;
       kernels_.write_own(coefficients, i, memory_.mutable_data_ptr());
     }
   }

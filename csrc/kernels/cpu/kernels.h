@@ -22,7 +22,8 @@ struct GradientSums {
 constexpr std::ptrdiff_t most_columns = 512;
 
 // The coefficients of columns. One for all; or, of those that formula.h takes and that are not all
-// 1, an own alpha for each (what is_like_others() finds), or own coefficients.
+// 1, an own alpha for each (what is_like_others() finds), or own coefficients, whose input_scale is
+// not 1.
 template <typename T>
 struct OfColumns {
   const Coefficients<T>* one;  // beside `alpha` those of any such alpha

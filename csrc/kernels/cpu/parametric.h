@@ -123,7 +123,7 @@ struct ParametricEntryPoints {
       }
     };
     if (coefficients.own != nullptr) {
-      run(columns<ValueOf>(coefficients.own));
+      run(columns<ScaledValueOf>(coefficients.own));
     } else {
       run(OwnAlphas<T, UnscaledValueOf>{*coefficients.one, coefficients.alpha});
     }
