@@ -70,9 +70,13 @@ def _compile() -> None:
     try:
         result = torch.compile(elu, fullgraph=True)(SPREAD)
     except Exception as error:
-        causes = (error, error.__cause__, getattr(error, "inner_exception", None))
-        if any(isinstance(cause, InvalidCxxCompiler) for cause in causes):
-            raise Skipped("Inductor finds no C++ compiler") from error
+        cause: BaseException | None = error
+        while (
+            cause is not None
+        ):  # Inductor wraps what a lowering raises, and Dynamo wraps Inductor's
+            if isinstance(cause, InvalidCxxCompiler):
+                raise Skipped("Inductor finds no C++ compiler") from error
+            cause = getattr(cause, "inner_exception", None) or cause.__cause__ or cause.__context__
         raise
     _expect_bits_of_elu(result)
 
