@@ -1,0 +1,37 @@
+"""elu in a graph of TorchDynamo.
+
+Of every name that a traced function has read, a compiled call checks each time that it has not
+changed. That took 0.5 us, a third of what a compiled ``elu`` of 4,096 floats adds to its call. The
+function that is traced in place of ``elu`` reads no name: it closes over what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .. import functional
+
+
+def register() -> None:
+    """From the PyTorch on whose graphs run operators on subclasses."""
+    if functional.SUBCLASSES_COMPILE:
+        torch.compiler.substitute_in_graph(functional.elu)(_elu_in_graph())
+
+
+def _elu_in_graph() -> Callable[..., Tensor]:
+    operator, in_place = torch.ops.torch_elu.elu, torch.ops.torch_elu.elu_
+    of_any_alpha = functional.elu_of_any_alpha
+    is_of_type, number = isinstance, float
+
+    def elu(
+        input: Tensor, alpha: float | Tensor = 1.0, inplace: bool = False, *, save: str = "input"
+    ) -> Tensor:
+        if is_of_type(alpha, number) and save == "input":
+            result: Tensor = (in_place if inplace else operator)(input, alpha)
+            return result
+        return of_any_alpha(input, alpha, inplace, save)
+
+    return elu
