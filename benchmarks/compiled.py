@@ -34,18 +34,18 @@ def chain_name(numel: int, alpha: float) -> str:
 @functools.cache
 def chain(name: str, alpha: float, numel: int) -> Callable[[Tensor], Tensor]:
     """A function with code of its own: what torch.compile makes of one code it tries in turn."""
-    activations: dict[str, Callable[[Tensor], Tensor]] = {
-        OURS: functools.partial(torch_elu.elu, alpha=alpha),
-        PYTORCH: functools.partial(functional.elu, alpha=alpha),
-        "relu": torch.relu,
-    }
-    activation = activations[name]
 
-    def chained(x: Tensor) -> Tensor:
-        return activation(x * 2 + 1) * 0.5
+    def ours(x: Tensor) -> Tensor:
+        return torch_elu.elu(x * 2 + 1, alpha) * 0.5
 
-    code = chained.__code__.replace()
-    own = FunctionType(code, globals(), closure=chained.__closure__)
+    def pytorchs(x: Tensor) -> Tensor:
+        return functional.elu(x * 2 + 1, alpha) * 0.5
+
+    def relu(x: Tensor) -> Tensor:
+        return torch.relu(x * 2 + 1) * 0.5
+
+    chained = {OURS: ours, PYTORCH: pytorchs, "relu": relu}[name]
+    own = FunctionType(chained.__code__.replace(), globals(), closure=chained.__closure__)
     return torch.compile(own, dynamic=False)
 
 
