@@ -18,6 +18,9 @@ from .models import MODELS
 from .policy import WIDTHS, Trainer
 from .timing import Case
 
+# Each compiled code meets one size. dynamic=False says so, too, but costs 4 us a call.
+torch._dynamo.config.automatic_dynamic_shapes = False
+
 SIZES = [16, 256, 4096, 1 << 16, 1 << 20, 1 << 24]
 BATCH = 4096
 NO_ACTIVATION = "no activation"
@@ -61,7 +64,7 @@ def chain_contenders(numel: int, alpha: float) -> list[Contender]:
 
 
 def repeat(function: Callable[[Tensor], Tensor], times: int, x: Tensor) -> None:
-    """Calls it so often."""
+    """Calls the function so many times."""
     for _ in range(times):
         function(x)
 
@@ -103,8 +106,6 @@ def model_contenders(name: str) -> list[Contender]:
 
 def compiled_cases(quick: bool) -> list[Case]:
     """The chain by size, the training step, and models of other packages that are installed."""
-    # Each code meets one size. dynamic=False says so, too, but costs 4 us a call.
-    torch._dynamo.config.automatic_dynamic_shapes = False
     cases = [
         Case(
             "compiled",

@@ -3,8 +3,9 @@
 The polynomial: expm1(r) = r + r^2 q(r) on |r| <= ln2 / 2, with the largest error as small as the
 degree allows (Remez exchange), the coefficients then rounded to the number type. Errors for r > 0
 count less: they only come with n < 0, so scaled by 1/2 or less, and beside results whose last place
-is worth more. For the halves the weight is one at which every result at alpha 1 is rounded
-correctly, which the tests of the kernels show.
+is worth more. (The value_polynomial of double has digits to spare, and no need of that.) For the
+halves the weight is one at which every result at alpha 1 is rounded correctly, which the tests of
+the kernels show.
 """
 
 import argparse
@@ -28,7 +29,7 @@ class Number(NamedTuple):
     bits: int  # of the significand that it is computed with
     coefficients: int  # of q
     weight_above: mpf  # an error for r > 0 counts this part
-    of_value: tuple[int, mpf] | None  # both for value_polynomial; None: there is none
+    of_value: tuple[int, mpf] | None  # the same two of value_polynomial; None: there is none
     ln2_high_bits: int | None  # None: all but the polynomial is as for float
 
 

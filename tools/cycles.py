@@ -18,6 +18,11 @@ hot_loops = importlib.import_module("hot_loops")
 
 # Those of general.h have loops of their own in which this script finds no way through.
 NAMES = [name for name in hot_loops.OF_NUMBERS if not name.startswith("General")]
+NAMES += [
+    "Value",
+    "UnscaledValue",
+    "ScaledValue",
+]  # float has the last two, the others have the first
 BYTES = {"q": 16, "d": 8, "s": 4, "h": 2}
 STORE = re.compile(
     r"^(stp|str|stur|strh) ([qdshw])\d+(?!.*\[(?:sp|x29))", re.MULTILINE
@@ -57,6 +62,8 @@ def main() -> None:
         for function in NAMES:
             wanted = f"::{function}<{type_name}>, "
             bodies = [body for name, body in found if "map_contiguous<" in name and wanted in name]
+            if not bodies:
+                continue
             spans = [loop for body in bodies for loop in hot_loops.loops(body)]
             storing = [loop for loop in spans if stored_bytes(loop) >= size]
             counted = [

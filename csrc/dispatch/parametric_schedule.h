@@ -151,7 +151,8 @@ class CoefficientTable {
         is_plain_(columns) {
     for (int64_t i = 0; i < columns; ++i) {
       const auto coefficients = call.coefficients_of(alpha[i], divisor[i]);
-      is_plain_[i] = divisor[i] != 1 && !coefficients.takes_general_path;
+      is_plain_[i] = !coefficients.is_unit && !coefficients.takes_general_path;
+      is_scaled_ = is_scaled_ && divisor[i] != 1;
       kernels_.write_own(coefficients, i, memory_.mutable_data_ptr());
     }
   }
@@ -160,15 +161,17 @@ class CoefficientTable {
   bool is_plain(int64_t column) const { return is_plain_[column]; }
 
   /// From a column on that is a multiple of cpu::most_columns.
-  const void* from(int64_t column) const {
-    return static_cast<const char*>(memory_.const_data_ptr()) +
-           column / kernels_.columns_of_group * kernels_.bytes_of_group;
+  cpu::OfColumns<T> from(int64_t column) const {
+    const void* own = static_cast<const char*>(memory_.const_data_ptr()) +
+                      column / kernels_.columns_of_group * kernels_.bytes_of_group;
+    return {nullptr, nullptr, own, is_scaled_};
   }
 
  private:
   const cpu::Kernels<T>& kernels_;
   at::Tensor memory_;
   std::vector<bool> is_plain_;
+  bool is_scaled_ = true;
 };
 
 /// Rows whose columns have an alpha each, in tiles.
@@ -248,8 +251,7 @@ class Columns {
       ++plain;
     }
     if (plain < n && divisor != nullptr) {
-      along(tile,
-            cpu::OfColumns<T>{nullptr, nullptr, own_ ? own_->from(tile.first) : of_tile->from(0)});
+      along(tile, own_ ? own_->from(tile.first) : of_tile->from(0));
     } else if (plain < n) {
       const auto of_any_alpha = call_.coefficients_of(2, 1);
       along(tile, cpu::OfColumns<T>{&of_any_alpha, alpha});

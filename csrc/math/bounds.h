@@ -41,8 +41,8 @@ struct Found {
 
 // For float every float in [-128, -2^-30] / input_scale was tried for SELU, alpha 1.673, 0.3 and
 // -0.7, CELU 0.3 and 3, and for 100 random alphas of ELU and 60 of CELU every one in [-1, -0.17] /
-// input_scale and every 61st elsewhere, and so for 60 sets of all three; for double a million
-// numbers in [-1, -0.1] / input_scale for 100 sets of each kind.
+// input_scale and every 61st elsewhere, the same for 60 sets of all three; for double values at a
+// million numbers in [-1, -0.1] / input_scale for 100 sets of each kind.
 inline constexpr double selu_alpha = 0x1.ac5afad782cf1p+0, selu_scale = 0x1.0cfabd6a91132p+0;
 inline constexpr Found float_values[] = {
     {selu_alpha, selu_scale, 1, -0x1.54d212p-2, 0.9663},

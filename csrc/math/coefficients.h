@@ -20,7 +20,7 @@ template <>
 struct Constants<float> {
   static constexpr int mantissa_bits = 23;
   static constexpr int exponent_bias = 127;
-  // n * step.high is exact for |n| < 256: the slope goes down to the subnormals, n = -183.
+  // n * slope_step.high is exact for |n| < 256: the slope goes down to the subnormals, n = -183.
   static constexpr int step_high_bits = 16;
   static constexpr bool takes_step_low = true;
   // The nearest number to ln2 is so near that the value needs no more of it.
@@ -49,8 +49,9 @@ struct Constants<float> {
   static constexpr double polynomial[terms] = {
       0x1.fffffp-2, 0x1.555494p-3, 0x1.556256p-5, 0x1.1238bcp-7, 0x1.637302p-10,
   };
-  // For value where alpha or scale is not 1: more roundings add up there, so the polynomial has a
-  // term more. Where input_scale is not 1 either, which takes the low part of the step, it has not.
+  // For value where alpha or scale is not 1: more roundings add up, so it has one more term. Where
+  // input_scale is not 1, the low part of the step costs as much as that term: value then takes
+  // `polynomial`, whose weights suit it.
   static constexpr int value_terms = 6;
   static constexpr int scaled_value_terms = terms;
   static constexpr double value_polynomial[value_terms] = {

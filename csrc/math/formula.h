@@ -40,8 +40,10 @@ struct Reduced {
 };
 
 // N: one number for all lanes, or a vector where each has its own.
-template <int terms, typename V, typename N>
-TORCH_ELU_INLINE V polynomial_at(V r, const N* polynomial) {
+// Its first coefficients.
+template <int terms, typename V, typename N, int size>
+TORCH_ELU_INLINE V polynomial_at(V r, const N (&polynomial)[size]) {
+  static_assert(terms <= size);
   V q = V(polynomial[terms - 1]);
   for (int term = terms - 2; term >= 0; --term) q = fma(q, r, V(polynomial[term]));
   return q;
@@ -131,7 +133,6 @@ TORCH_ELU_INLINE V rounded_slope(V x, const C& coefficients) {
 // keeps the units that multiply free: 0.256 ns a float in place of 0.268 (AVX-512).
 template <int terms, bool takes_step_low, typename V, typename N, typename C>
 TORCH_ELU_INLINE V value_by(V x, const Step<N>& step, const C& coefficients) {
-  using T = typename C::element_t;
   constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
   const V clamped = at_least(x, V(coefficients.value_saturation));
   const auto [shifted_n, n, exact] = remainder(clamped, step.high, coefficients);
@@ -174,6 +175,11 @@ TORCH_ELU_INLINE V scaled_value(V x, const C& coefficients) {
   if constexpr (!Constants::carries_rests) return rounded_value(x, coefficients);
   return value_by<Constants::scaled_value_terms, true>(x, coefficients.slope_step, coefficients);
 }
+
+// Whether they leave out anything.
+template <typename T>
+constexpr bool has_shorter_values =
+    Constants<T>::carries_rests && !Constants<T>::unscaled_value_takes_step_low;
 
 // exp(input_scale * x) = 2^n (1 + expm1), but with the rest of S, which moves r and so costs no
 // operation: S (1 + d) exp(input_scale * r) is S exp(input_scale * r + d), but for d^2.

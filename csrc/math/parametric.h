@@ -26,9 +26,9 @@ struct CoefficientsOfAlphas : Coefficients<T> {
         guarded_curvature_bits(guarded_slope_bits) {}
 };
 
-// The part of Coefficients<T> that the functions below take, where each column has its own and an
-// input_scale other than 1. N: a number, or a vector of those of as many columns. With a scale of
-// 1, and an alpha in the precision of the computation, alpha * scale has no rest but the least.
+// The part of Coefficients<T> that the functions below take, where each column has its own. N: a
+// number, or a vector of those of as many columns. With a scale of 1, and an alpha in the precision
+// of the computation, alpha * scale has no rest but the least.
 template <typename T, typename N>
 struct ColumnCoefficients {
   using element_t = T;
@@ -38,7 +38,7 @@ struct ColumnCoefficients {
   N input_scale, input_scale_rest, slope_rest, slope_shift, steps_per_one;
   Step<N> value_step, slope_step;
   N value_saturation, slope_saturation;
-  N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::scaled_value_terms],
+  N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::value_terms],
       slope_polynomial[Constants<T>::terms];
 
   explicit ColumnCoefficients(const Coefficients<T>& c)
@@ -60,7 +60,7 @@ struct ColumnCoefficients {
       polynomial[term] = c.polynomial[term];
       slope_polynomial[term] = c.slope_polynomial[term];
     }
-    for (int term = 0; term < Constants<T>::scaled_value_terms; ++term) {
+    for (int term = 0; term < Constants<T>::value_terms; ++term) {
       value_polynomial[term] = c.value_polynomial[term];
     }
   }
@@ -103,6 +103,15 @@ TORCH_ELU_INLINE Gradients<V> gradients(V grad_output, V x, V slope, V expm1) {
 }
 
 // C: coefficients of one alpha or of many, or a reference to them.
+template <typename C>
+struct ValueOf {
+  C coefficients;
+  template <typename V>
+  TORCH_ELU_INLINE V operator()(V x) const {
+    return value(x, coefficients);
+  }
+};
+
 template <typename C>
 struct ScaledValueOf {
   C coefficients;

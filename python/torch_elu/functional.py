@@ -183,7 +183,7 @@ def elu_plus_one(input: Tensor) -> Tensor:
 
 
 def elu_of_any_alpha(input: Tensor, alpha: Any, inplace: bool, save: str) -> Tensor:
-    """elu, for the tracers that need an operator and the alphas that are no float."""
+    """For tracers, which need an operator, and for an alpha that is not a float."""
     functions = (elu, _C.elu, _traceable_elu, F.elu)
     return _follow_alpha(functions, input, alpha, inplace, save)
 

@@ -61,10 +61,14 @@ TYPED_TEST(Formula, gives_the_same_bits_for_alphas_and_divisors_that_come_with_t
     EXPECT_EQ(bit_cast<bits>(slope(x, own)), bit_cast<bits>(slope(x, expected))) << x;
     EXPECT_EQ(bit_cast<bits>(expm1(x, own)), bit_cast<bits>(expm1(x, expected))) << x;
   };
+  EXPECT_EQ(bit_cast<bits>(unscaled_value(TypeParam(-0.0), of_alpha)),
+            bit_cast<bits>(TypeParam(-0.0)));
   for (int i = -100000; i < 2000; ++i) {
     const auto x = static_cast<TypeParam>(1e-3 * i);
     expect_same(x, of_alphas, of_alpha);
     expect_same(x, of_columns, of_both);
+    EXPECT_EQ(bit_cast<bits>(unscaled_value(x, of_alphas)), bit_cast<bits>(value(x, of_alpha)));
+    EXPECT_EQ(bit_cast<bits>(scaled_value(x, of_columns)), bit_cast<bits>(value(x, of_both)));
   }
 }
 

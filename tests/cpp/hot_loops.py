@@ -11,7 +11,6 @@ import sys
 TYPES = "double", "float", "torch_elu::Float16", "torch_elu::BFloat16"
 OF_NUMBERS = (
     "UnitValue",
-    "Value",
     "UnitBackward",
     "Backward",
     "BackwardFromResult",
@@ -22,10 +21,14 @@ OF_NUMBERS = (
     "GeneralValue",
     "GeneralBackward",
 )
+VALUES = (
+    *(f"Value<{name}>, " for name in TYPES if name != "float"),
+    *(f"{name}<float>, " for name in ("UnscaledValue", "ScaledValue")),
+)
 OWN = ("OwnAlphas<{}, ", "OwnCoefficients<{}>::Columns<")
 # What each kernel is a template of, for a type.
 FUNCTIONS = {
-    "map_contiguous": tuple(f"{name}<{{}}>, " for name in OF_NUMBERS),
+    "map_contiguous": (*VALUES, *(f"{name}<{{}}>, " for name in OF_NUMBERS)),
     "value_of_columns": OWN,
     "gradients_of_columns": (*OWN, "UnitGradients<{}> >, ", "GeneralGradients<{}> >, "),
     "gradients_contiguous": (
@@ -77,13 +80,14 @@ def complaints(objdump: str, path: str) -> list[str]:
     """What is wrong with the object."""
     found = functions(objdump, path)
     result = []
-    for kernel, function, type_name in (
-        (kernel, function, type_name)
+    kernels = {
+        (kernel, function.format(name))
         for kernel, functions_of_kernel in FUNCTIONS.items()
         for function in functions_of_kernel
-        for type_name in TYPES
-    ):
-        wanted = f"::{function.format(type_name)}"
+        for name in TYPES
+    }
+    for kernel, function in sorted(kernels):
+        wanted = f"::{function}"
         shown = f"{path}: {kernel} of {wanted[2:].rstrip(', <')}"
         bodies = [body for name, body in found if f"{kernel}<" in name and wanted in name]
         if not any(PACKED.search(loop) for body in bodies for loop in loops(body)):

@@ -29,9 +29,9 @@ struct EntryPoints {
       map<Lanes>(Rectified<T>{coefficients}, store, out, out_stride, n, x);
     } else if (coefficients.takes_general_path) {
       map<Lanes>(GeneralValue<T>{coefficients}, store, out, out_stride, n, x);
-    } else if constexpr (!std::is_same_v<T, float>) {
+    } else if constexpr (!has_shorter_values<T>) {
       map<Lanes>(Value<T>{coefficients}, store, out, out_stride, n, x);
-    } else if (coefficients.value_step.low == 0) {
+    } else if (coefficients.value_step.low == 0) {  // input_scale is 1
       map<Lanes>(UnscaledValue<T>{coefficients}, store, out, out_stride, n, x);
     } else {
       map<Lanes>(ScaledValue<T>{coefficients}, store, out, out_stride, n, x);

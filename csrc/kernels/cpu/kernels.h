@@ -22,13 +22,13 @@ struct GradientSums {
 constexpr std::ptrdiff_t most_columns = 512;
 
 // The coefficients of columns. One for all; or, of those that formula.h takes and that are not all
-// 1, an own alpha for each (what is_like_others() finds), or own coefficients, whose input_scale is
-// not 1.
+// 1, an own alpha for each (what is_like_others() finds), or own coefficients.
 template <typename T>
 struct OfColumns {
   const Coefficients<T>* one;  // beside `alpha` those of any such alpha
   const opmath_t<T>* alpha = nullptr;
   const void* own = nullptr;
+  bool own_is_scaled = false;  // no input_scale of 1 among them, which lets the value be faster
 };
 
 // Strides are in elements, and may be zero for an input. Any alignment will do, even less than that

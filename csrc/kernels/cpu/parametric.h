@@ -122,10 +122,12 @@ struct ParametricEntryPoints {
         cpu::value_of_columns<Lanes, false>(columns, out, self, stride, rows, n);
       }
     };
-    if (coefficients.own != nullptr) {
-      run(columns<ScaledValueOf>(coefficients.own));
-    } else {
+    if (coefficients.own == nullptr) {
       run(OwnAlphas<T, UnscaledValueOf>{*coefficients.one, coefficients.alpha});
+    } else if (!has_shorter_values<T> || coefficients.own_is_scaled) {
+      run(columns<ScaledValueOf>(coefficients.own));
+    } else if constexpr (has_shorter_values<T>) {
+      run(columns<ValueOf>(coefficients.own));
     }
     if (streams && store == Store::streaming) simd::finish_streaming();
   }

@@ -70,15 +70,22 @@ def _compile() -> None:
     try:
         result = torch.compile(elu, fullgraph=True)(SPREAD)
     except Exception as error:
-        cause: BaseException | None = error
-        while (
-            cause is not None
-        ):  # Inductor wraps what a lowering raises, and Dynamo wraps Inductor's
-            if isinstance(cause, InvalidCxxCompiler):
-                raise Skipped("Inductor finds no C++ compiler") from error
-            cause = getattr(cause, "inner_exception", None) or cause.__cause__ or cause.__context__
+        if any(isinstance(each, InvalidCxxCompiler) for each in _wrapped_in(error)):
+            raise Skipped("Inductor finds no C++ compiler") from error
         raise
     _expect_bits_of_elu(result)
+
+
+def _wrapped_in(error: BaseException) -> list[BaseException]:
+    """The error, and those that Inductor and TorchDynamo have wrapped in it."""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each not in found:
+            found.append(each)
+            waiting += [each.__cause__, each.__context__, getattr(each, "inner_exception", None)]
+    return found
 
 
 def _existing_models() -> None:

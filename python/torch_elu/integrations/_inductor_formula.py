@@ -77,9 +77,9 @@ class Formula:
         return self.from_bits(ops.add(shifted, self.bits_of_number(number)))
 
     def polynomial_at(self, r: Any, polynomial: list[float]) -> Any:
-        *others, last = [coefficient for coefficient in polynomial if coefficient != 0]
-        q = self.number(last)
-        for coefficient in reversed(others):
+        terms = len(polynomial) - (polynomial[-1] == 0)
+        q = self.number(polynomial[terms - 1])
+        for coefficient in reversed(polynomial[: terms - 1]):
             q = ops.fma(q, r, self.number(coefficient))
         return q
 

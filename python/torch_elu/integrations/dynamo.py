@@ -1,8 +1,8 @@
 """elu in a graph of TorchDynamo.
 
-Of every name that a traced function has read, a compiled call checks each time that it has not
-changed. That took 0.5 us, a third of what a compiled ``elu`` of 4,096 floats adds to its call. The
-function that is traced in place of ``elu`` reads no name: it closes over what it needs.
+A compiled call checks each time that no global or builtin which the traced functions read has
+changed. For ``elu`` that took 0.5 us, a third of what it adds to a compiled call at 4,096 floats.
+So Dynamo traces a function in its place that reads none: it closes over what it needs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .. import functional
 
 
 def register() -> None:
-    """From the PyTorch on whose graphs run operators on subclasses."""
+    """Only from PyTorch 2.15 on, whose graphs run operators on subclasses."""
     if functional.SUBCLASSES_COMPILE:
         torch.compiler.substitute_in_graph(functional.elu)(_elu_in_graph())
 
