@@ -130,7 +130,7 @@ TORCH_ELU_INLINE V rounded_slope(V x, const C& coefficients) {
 //   (1 - 2^n) (L + L_rest) + 2^n S (exact + low + r (d + r q(r))),
 // the smallest terms first. Near zero, where n = 0, only the last product is left, and 1 - 2^n is a
 // zero of the sign that leaves a result that underflows its own. L_rest is scaled by a shift, which
-// keeps the units that multiply free: 0.256 ns a float in place of 0.268 (AVX-512).
+// keeps the units that multiply free, and saves 4 % of the time (AVX-512).
 template <int terms, bool takes_step_low, typename V, typename N, typename C>
 TORCH_ELU_INLINE V value_by(V x, const Step<N>& step, const C& coefficients) {
   constexpr auto one_bits = bit_cast<bits_t<number_t<V>>>(number_t<V>(1));
