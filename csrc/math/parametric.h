@@ -40,6 +40,8 @@ struct ColumnCoefficients {
   N value_saturation, slope_saturation;
   N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::value_terms],
       slope_polynomial[Constants<T>::terms];
+  // Without it a group of floats has 32 vectors, and all groups the same lines of the first cache.
+  N spacing{};
 
   explicit ColumnCoefficients(const Coefficients<T>& c)
       : scaled_alpha(c.scaled_alpha),
