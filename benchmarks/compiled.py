@@ -18,9 +18,6 @@ from .models import MODELS
 from .policy import WIDTHS, Trainer
 from .timing import Case
 
-# Each compiled code meets one size. dynamic=False says so, too, but costs 4 us a call.
-torch._dynamo.config.automatic_dynamic_shapes = False
-
 SIZES = [16, 256, 4096, 1 << 16, 1 << 20, 1 << 24]
 BATCH = 4096
 NO_ACTIVATION = "no activation"
@@ -36,7 +33,9 @@ def chain_name(numel: int, alpha: float) -> str:
 
 @functools.cache
 def chain(name: str, alpha: float, numel: int) -> Callable[[Tensor], Tensor]:
-    """A function with code of its own: what torch.compile makes of one code it tries in turn."""
+    """A function with code and a name of its own."""
+    # torch.compile tries in turn what it made of one code, and makes dynamic code of one name that
+    # met several sizes. (dynamic=False prevents that as well, but costs 4 us a call.)
 
     def ours(x: Tensor) -> Tensor:
         return torch_elu.elu(x * 2 + 1, alpha) * 0.5
@@ -48,7 +47,8 @@ def chain(name: str, alpha: float, numel: int) -> Callable[[Tensor], Tensor]:
         return torch.relu(x * 2 + 1) * 0.5
 
     chained = {OURS: ours, PYTORCH: pytorchs, "relu": relu}[name]
-    own = FunctionType(chained.__code__.replace(), globals(), closure=chained.__closure__)
+    code = chained.__code__.replace(co_name=f"{chained.__name__}_{alpha}_{numel}")
+    own = FunctionType(code, globals(), closure=chained.__closure__)
     return torch.compile(own)
 
 

@@ -16,13 +16,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "cpp"))
 hot_loops = importlib.import_module("hot_loops")
 
-# Those of general.h have loops of their own in which this script finds no way through.
-NAMES = [name for name in hot_loops.OF_NUMBERS if not name.startswith("General")]
-NAMES += [
-    "Value",
-    "UnscaledValue",
-    "ScaledValue",
-]  # float has the last two, the others have the first
 BYTES = {"q": 16, "d": 8, "s": 4, "h": 2}
 STORE = re.compile(
     r"^(stp|str|stur|strh) ([qdshw])\d+(?!.*\[(?:sp|x29))", re.MULTILINE
@@ -59,11 +52,11 @@ def main() -> None:
     found = hot_loops.functions("aarch64-linux-gnu-objdump", options.object)
     sizes = dict(zip(hot_loops.TYPES, (8, 4, 2, 2), strict=True))
     for type_name, size in sizes.items():
-        for function in NAMES:
-            wanted = f"::{function}<{type_name}>, "
+        for function in hot_loops.of_numbers(type_name):
+            if function.startswith("General"):
+                continue  # loops of their own, in which this script finds no way through
+            wanted = f"::{function}"
             bodies = [body for name, body in found if "map_contiguous<" in name and wanted in name]
-            if not bodies:
-                continue
             spans = [loop for body in bodies for loop in hot_loops.loops(body)]
             storing = [loop for loop in spans if stored_bytes(loop) >= size]
             counted = [
@@ -73,7 +66,8 @@ def main() -> None:
                 and not any(inner != loop and inner in loop for inner in storing)
             ]
             length, elements, loop = min(counted, key=lambda one: one[0] / one[1])
-            line = f"{type_name:20} {function:18} {length / elements:5.2f} instructions"
+            name, _, _ = function.partition("<")
+            line = f"{type_name:20} {name:18} {length / elements:5.2f} instructions"
             for core in options.cores:
                 taken, bound = cycles(options.mca, core, loop)
                 line += f", {core} {taken / elements:.2f} ({bound / elements:.2f})"

@@ -18,18 +18,19 @@ struct Value {
   }
 };
 
-template <typename T>
+// C: coefficients of one alpha or of many, or a reference to them.
+template <typename C>
 struct UnscaledValue {
-  Coefficients<T> coefficients;
+  C coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return unscaled_value(x, coefficients);
   }
 };
 
-template <typename T>
+template <typename C>
 struct ScaledValue {
-  Coefficients<T> coefficients;
+  C coefficients;
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return scaled_value(x, coefficients);

@@ -40,8 +40,6 @@ struct ColumnCoefficients {
   N value_saturation, slope_saturation;
   N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::value_terms],
       slope_polynomial[Constants<T>::terms];
-  // Without it a group of floats has 32 vectors, and all groups the same lines of the first cache.
-  N spacing{};
 
   explicit ColumnCoefficients(const Coefficients<T>& c)
       : scaled_alpha(c.scaled_alpha),
@@ -111,24 +109,6 @@ struct ValueOf {
   template <typename V>
   TORCH_ELU_INLINE V operator()(V x) const {
     return value(x, coefficients);
-  }
-};
-
-template <typename C>
-struct ScaledValueOf {
-  C coefficients;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return scaled_value(x, coefficients);
-  }
-};
-
-template <typename C>
-struct UnscaledValueOf {
-  C coefficients;
-  template <typename V>
-  TORCH_ELU_INLINE V operator()(V x) const {
-    return unscaled_value(x, coefficients);
   }
 };
 

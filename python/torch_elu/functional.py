@@ -19,7 +19,7 @@ from . import _C, _library  # noqa: F401  (loading the library registers the ope
 # and TorchScript cannot see through that: they take the functions below, made of operators alone.
 # TorchDynamo has its own way to a subclass's __torch_function__; but before PyTorch 2.15 graphs run
 # no operator on a subclass (seen in 2.11), so there the graph breaks before the call.
-SUBCLASSES_COMPILE = torch.__version__ >= "2.15"
+_SUBCLASSES_COMPILE = torch.__version__ >= "2.15"
 
 
 def elu(
@@ -68,10 +68,10 @@ def elu(
     >>> x.grad
     tensor([0.1839, 0.5000, 1.0000])
     """
-    if has_torch_function_unary(input) and not (SUBCLASSES_COMPILE and is_dynamo_compiling()):
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(elu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling() or type(alpha) is not float:
-        return elu_of_any_alpha(input, alpha, inplace, save)
+        return _elu_of_any_alpha(input, alpha, inplace, save)
     return _C.elu(input, alpha, inplace, save != "input" and _saves_output(save))
 
 
@@ -95,7 +95,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> torch_elu.selu(torch.tensor([-1.0, 0.0, 2.0]))
     tensor([-1.1113,  0.0000,  2.1014])
     """
-    if has_torch_function_unary(input) and not (SUBCLASSES_COMPILE and is_dynamo_compiling()):
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(selu, (input,), input, inplace=inplace)
     if is_dynamo_compiling():
         return _traceable_selu(input, inplace)
@@ -127,7 +127,7 @@ def celu(
     >>> torch_elu.celu(torch.tensor([-1.0, 0.0, 2.0]), alpha=0.5)
     tensor([-0.4323,  0.0000,  2.0000])
     """
-    if has_torch_function_unary(input) and not (SUBCLASSES_COMPILE and is_dynamo_compiling()):
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(celu, (input,), input, alpha=alpha, inplace=inplace, save=save)
     if is_dynamo_compiling() or type(alpha) is not float:
         functions = (celu, _C.celu, _traceable_celu, F.celu)
@@ -175,14 +175,14 @@ def elu_plus_one(input: Tensor) -> Tensor:
     >>> torch.nn.functional.elu(x) + 1
     tensor([0.0000, 0.3679, 1.0000, 3.0000])
     """
-    if has_torch_function_unary(input) and not (SUBCLASSES_COMPILE and is_dynamo_compiling()):
+    if has_torch_function_unary(input) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(elu_plus_one, (input,), input)
     if is_dynamo_compiling():
         return _traceable_elu_plus_one(input)
     return _C.elu_plus_one(input)
 
 
-def elu_of_any_alpha(input: Tensor, alpha: Any, inplace: bool, save: str) -> Tensor:
+def _elu_of_any_alpha(input: Tensor, alpha: Any, inplace: bool, save: str) -> Tensor:
     """For tracers, which need an operator, and for an alpha that is not a float."""
     functions = (elu, _C.elu, _traceable_elu, F.elu)
     return _follow_alpha(functions, input, alpha, inplace, save)
@@ -231,7 +231,7 @@ def _may_have_tangent(alpha: Tensor) -> bool:
 def _parametric(
     function: Callable[..., Tensor], input: Any, alpha: Tensor, inplace: bool, save: str
 ) -> Tensor:
-    if has_torch_function_unary(alpha) and not (SUBCLASSES_COMPILE and is_dynamo_compiling()):
+    if has_torch_function_unary(alpha) and not (_SUBCLASSES_COMPILE and is_dynamo_compiling()):
         return handle_torch_function(
             function, (input, alpha), input, alpha=alpha, inplace=inplace, save=save
         )

@@ -21,14 +21,9 @@ OF_NUMBERS = (
     "GeneralValue",
     "GeneralBackward",
 )
-VALUES = (
-    *(f"Value<{name}>, " for name in TYPES if name != "float"),
-    *(f"{name}<float>, " for name in ("UnscaledValue", "ScaledValue")),
-)
 OWN = ("OwnAlphas<{}, ", "OwnCoefficients<{}>::Columns<")
-# What each kernel is a template of, for a type.
+# What each other kernel is a template of, for a type.
 FUNCTIONS = {
-    "map_contiguous": (*VALUES, *(f"{name}<{{}}>, " for name in OF_NUMBERS)),
     "value_of_columns": OWN,
     "gradients_of_columns": (*OWN, "UnitGradients<{}> >, ", "GeneralGradients<{}> >, "),
     "gradients_contiguous": (
@@ -51,6 +46,16 @@ SUM = re.compile(r"v?adds[sd] |fadd [sd]\d")
 JUMP = re.compile(r"(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z) (?:.*, )?([0-9a-f]+) <")
 
 Function = list[tuple[int, str]]  # addresses and instructions
+
+
+def of_numbers(type_name: str) -> list[str]:
+    """What map_contiguous is a template of. Of float's value there are two."""
+    coefficients = f"torch_elu::Coefficients<{type_name}> "
+    values = [f"UnscaledValue<{coefficients}>, ", f"ScaledValue<{coefficients}>, "]
+    return [
+        *(values if type_name == "float" else [f"Value<{type_name}>, "]),
+        *(f"{name}<{type_name}>, " for name in OF_NUMBERS),
+    ]
 
 
 def functions(objdump: str, path: str) -> list[tuple[str, Function]]:
@@ -80,13 +85,14 @@ def complaints(objdump: str, path: str) -> list[str]:
     """What is wrong with the object."""
     found = functions(objdump, path)
     result = []
-    kernels = {
-        (kernel, function.format(name))
+    kernels = [("map_contiguous", name) for type_name in TYPES for name in of_numbers(type_name)]
+    kernels += [
+        (kernel, function.format(type_name))
         for kernel, functions_of_kernel in FUNCTIONS.items()
         for function in functions_of_kernel
-        for name in TYPES
-    }
-    for kernel, function in sorted(kernels):
+        for type_name in TYPES
+    ]
+    for kernel, function in kernels:
         wanted = f"::{function}"
         shown = f"{path}: {kernel} of {wanted[2:].rstrip(', <')}"
         bodies = [body for name, body in found if f"{kernel}<" in name and wanted in name]

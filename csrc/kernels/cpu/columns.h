@@ -8,6 +8,7 @@
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/terms.h"
+#include "math/functions.h"
 #include "math/parametric.h"
 
 namespace torch_elu::cpu {
@@ -49,12 +50,17 @@ template <typename T>
 struct OwnCoefficients {
   using Numbers = torch_elu::cpu::Numbers<T, simd::Lanes<T>>;
   using number_t = opmath_t<T>;
-  using Group = ColumnCoefficients<T, typename Numbers::V>;
+  using Plain = ColumnCoefficients<T, typename Numbers::V>;
+  // An odd number of vectors: with 32, those of floats, all groups lie in the same lines of the
+  // first cache, and CELU, channels last, takes 1.61 times as long as with a number, not 1.36.
+  struct Group : Plain {
+    typename Numbers::V spacing[1 + sizeof(Plain) / sizeof(typename Numbers::V) % 2];
+  };
 
   static void write(const Coefficients<T>& coefficients, std::ptrdiff_t column, void* own) {
     const ColumnCoefficients<T, number_t> one(coefficients);
     constexpr std::ptrdiff_t numbers = sizeof one / sizeof(number_t), count = Numbers::count;
-    static_assert(sizeof(Group) == sizeof one * count);
+    static_assert(sizeof(Plain) == sizeof one * count);
     const auto* from = reinterpret_cast<const char*>(&one);
     auto* to = static_cast<char*>(own) + column / count * std::ptrdiff_t{sizeof(Group)};
     to += Numbers::lane(column % count) * std::ptrdiff_t{sizeof(number_t)};

@@ -32,9 +32,9 @@ struct EntryPoints {
     } else if constexpr (!has_shorter_values<T>) {
       map<Lanes>(Value<T>{coefficients}, store, out, out_stride, n, x);
     } else if (coefficients.value_step.low == 0) {  // input_scale is 1
-      map<Lanes>(UnscaledValue<T>{coefficients}, store, out, out_stride, n, x);
+      map<Lanes>(UnscaledValue<Coefficients>{coefficients}, store, out, out_stride, n, x);
     } else {
-      map<Lanes>(ScaledValue<T>{coefficients}, store, out, out_stride, n, x);
+      map<Lanes>(ScaledValue<Coefficients>{coefficients}, store, out, out_stride, n, x);
     }
   }
 

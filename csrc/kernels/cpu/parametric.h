@@ -123,9 +123,9 @@ struct ParametricEntryPoints {
       }
     };
     if (coefficients.own == nullptr) {
-      run(OwnAlphas<T, UnscaledValueOf>{*coefficients.one, coefficients.alpha});
+      run(OwnAlphas<T, UnscaledValue>{*coefficients.one, coefficients.alpha});
     } else if (!has_shorter_values<T> || coefficients.own_is_scaled) {
-      run(columns<ScaledValueOf>(coefficients.own));
+      run(columns<ScaledValue>(coefficients.own));
     } else if constexpr (has_shorter_values<T>) {
       run(columns<ValueOf>(coefficients.own));
     }

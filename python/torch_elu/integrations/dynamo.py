@@ -17,13 +17,13 @@ from .. import functional
 
 def register() -> None:
     """Only from PyTorch 2.15 on, whose graphs run operators on subclasses."""
-    if functional.SUBCLASSES_COMPILE:
+    if functional._SUBCLASSES_COMPILE:
         torch.compiler.substitute_in_graph(functional.elu)(_elu_in_graph())
 
 
 def _elu_in_graph() -> Callable[..., Tensor]:
     operator, in_place = torch.ops.torch_elu.elu, torch.ops.torch_elu.elu_
-    of_any_alpha = functional.elu_of_any_alpha
+    of_any_alpha = functional._elu_of_any_alpha
     is_of_type, number = isinstance, float
 
     def elu(
