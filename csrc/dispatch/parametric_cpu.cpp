@@ -174,9 +174,12 @@ void run_backward_of_columns(const Parametric<T>& call, T* grad_input, const T* 
       std::copy_n(slope_times_x.begin(), n, of_divisor.begin() + start);
     }
   });
-  for (int64_t channel = 0; !is_direct && channel < call.channels; ++channel) {
-    to.set(channel, columns.total(of_alpha, channel),
-           has_divisor ? columns.total(of_divisor, channel) : 0);
+  if (is_direct) {
+    return;
+  }
+  const auto by_alpha = columns.totals(of_alpha), slope_times_x = columns.totals(of_divisor);
+  for (int64_t channel = 0; channel < call.channels; ++channel) {
+    to.set(channel, by_alpha[channel], slope_times_x[channel]);
   }
 }
 

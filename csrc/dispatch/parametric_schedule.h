@@ -299,17 +299,17 @@ class Columns {
     }
   }
 
-  /// The sum of what the columns of a channel gave, in tiles from top to bottom.
-  double total(const std::vector<double>& of_tiles, int64_t channel) const {
-    double total = 0;
-    for (int64_t tile = 0; tile < tiles_down(); ++tile) {
-      for (int64_t copy = 0; copy < copies_; ++copy) {
+  /// For each channel the sum of what its columns gave, in tiles from top to bottom.
+  std::vector<double> totals(const std::vector<double>& of_tiles) const {
+    std::vector<double> totals(call_.channels);
+    for (auto of_column = of_tiles.begin(); of_column != of_tiles.end();) {
+      for (double& total : totals) {
         for (int64_t i = 0; i < call_.inner; ++i) {
-          total += of_tiles[tile * width_ + (copy * call_.channels + channel) * call_.inner + i];
+          total += *of_column++;
         }
       }
     }
-    return total;
+    return totals;
   }
 
  private:

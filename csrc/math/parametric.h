@@ -34,28 +34,33 @@ struct ColumnCoefficients {
   using element_t = T;
   static constexpr number_t<N> scale = 1, scaled_alpha_rest = Constants<T>::least_rest;
 
-  N scaled_alpha, scaled_alpha_bits, slope_bits, guarded_slope_bits, guarded_curvature_bits;
-  N input_scale, input_scale_rest, slope_rest, slope_shift, steps_per_one;
-  Step<N> value_step, slope_step;
-  N value_saturation, slope_saturation;
-  N polynomial[Constants<T>::terms], value_polynomial[Constants<T>::value_terms],
-      slope_polynomial[Constants<T>::terms];
+  // Those of the value lie together, and those of the slope: fewer cache lines.
+  N scaled_alpha_bits;
+  N scaled_alpha, slope_bits, value_saturation;
+  Step<N> value_step;
+  N value_polynomial[Constants<T>::value_terms];
+  N steps_per_one, slope_rest;
+  Step<N> slope_step;
+  N slope_saturation, slope_shift, input_scale, input_scale_rest;
+  N slope_polynomial[Constants<T>::terms];
+  N guarded_slope_bits;
+  N guarded_curvature_bits, polynomial[Constants<T>::terms];
 
   explicit ColumnCoefficients(const Coefficients<T>& c)
-      : scaled_alpha(c.scaled_alpha),
-        scaled_alpha_bits(bit_cast<N>(c.scaled_alpha_bits)),
+      : scaled_alpha_bits(bit_cast<N>(c.scaled_alpha_bits)),
+        scaled_alpha(c.scaled_alpha),
         slope_bits(bit_cast<N>(c.slope_bits)),
-        guarded_slope_bits(bit_cast<N>(c.guarded_slope_bits)),
-        guarded_curvature_bits(bit_cast<N>(c.guarded_curvature_bits)),
+        value_saturation(c.value_saturation),
+        value_step(c.value_step),
+        steps_per_one(c.steps_per_one),
+        slope_rest(c.slope_rest),
+        slope_step(c.slope_step),
+        slope_saturation(c.slope_saturation),
+        slope_shift(c.slope_shift),
         input_scale(c.input_scale),
         input_scale_rest(c.input_scale_rest),
-        slope_rest(c.slope_rest),
-        slope_shift(c.slope_shift),
-        steps_per_one(c.steps_per_one),
-        value_step(c.value_step),
-        slope_step(c.slope_step),
-        value_saturation(c.value_saturation),
-        slope_saturation(c.slope_saturation) {
+        guarded_slope_bits(bit_cast<N>(c.guarded_slope_bits)),
+        guarded_curvature_bits(bit_cast<N>(c.guarded_curvature_bits)) {
     for (int term = 0; term < Constants<T>::terms; ++term) {
       polynomial[term] = c.polynomial[term];
       slope_polynomial[term] = c.slope_polynomial[term];
@@ -88,18 +93,15 @@ TORCH_ELU_INLINE V expm1(V x, const C& coefficients) {
   }
 }
 
-template <typename V>
-struct Gradients {
-  V self, alpha;
-  V slope_times_x;  // of the divisor but for -1 / divisor
-};
-
-template <typename V>
-TORCH_ELU_INLINE Gradients<V> gradients(V grad_output, V x, V slope, V expm1) {
+// take(by self, by alpha, slope times x); by the divisor it is the last one times -1 / divisor. GCC
+// 12 would copy a structure of three pairs of vectors through memory: AVX2, CELU's backward with an
+// alpha a channel takes 0.71 ns an element in place of 1.00.
+template <typename V, typename Take>
+TORCH_ELU_INLINE void gradients(V grad_output, V x, V slope, V expm1, const Take& take) {
   constexpr auto least = std::numeric_limits<number_t<V>>::lowest();  // 0 times infinity is NaN
   const V self = grad_output * slope;
-  return {self, select(x > V(0), V(0), grad_output * expm1),
-          select(x > V(0), V(0), self * at_least(x, V(least)))};
+  take(self, select(x > V(0), V(0), grad_output * expm1),
+       select(x > V(0), V(0), self * at_least(x, V(least))));
 }
 
 // C: coefficients of one alpha or of many, or a reference to them.
@@ -115,18 +117,18 @@ struct ValueOf {
 template <typename C>
 struct GradientsOf {
   C coefficients;
-  template <typename V>
-  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
-    return gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients));
+  template <typename V, typename Take>
+  TORCH_ELU_INLINE void operator()(V grad_output, V x, const Take& take) const {
+    gradients(grad_output, x, slope(x, coefficients), expm1(x, coefficients), take);
   }
 };
 
 template <typename T>
 struct UnitGradients {
   RoundedCoefficients<T> coefficients;
-  template <typename V>
-  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
-    return gradients(grad_output, x, unit_slope(x, coefficients), unit_value(x, coefficients));
+  template <typename V, typename Take>
+  TORCH_ELU_INLINE void operator()(V grad_output, V x, const Take& take) const {
+    gradients(grad_output, x, unit_slope(x, coefficients), unit_value(x, coefficients), take);
   }
 };
 
@@ -141,9 +143,9 @@ struct GeneralGradients {
     by_alpha.general.slope = coefficients.general.input_scale;
   }
 
-  template <typename V>
-  TORCH_ELU_INLINE Gradients<V> operator()(V grad_output, V x) const {
-    return gradients(grad_output, x, general::slope(x, coefficients), general::value(x, by_alpha));
+  template <typename V, typename Take>
+  TORCH_ELU_INLINE void operator()(V grad_output, V x, const Take& take) const {
+    gradients(grad_output, x, general::slope(x, coefficients), general::value(x, by_alpha), take);
   }
 };
 

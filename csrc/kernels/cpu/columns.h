@@ -131,10 +131,12 @@ __attribute__((noinline)) void gradients_of_columns(const Columns columns, T* gr
     for (; i + count <= n; i += count) {
       prefetch_rows_behind(grad_output + i, stride);
       prefetch_rows_behind(self + i, stride);
-      const auto result = columns.at(i)(Lanes::load(grad_output + i), Lanes::load(self + i));
-      write<Lanes, streaming>(grad_input + i, result.self);
-      add(of_alpha + i, result.alpha);
-      if constexpr (has_divisor) add(of_divisor + i, result.slope_times_x);
+      columns.at(i)(Lanes::load(grad_output + i), Lanes::load(self + i),
+                    [&](auto by_self, auto by_alpha, auto slope_times_x) {
+                      write<Lanes, streaming>(grad_input + i, by_self);
+                      add(of_alpha + i, by_alpha);
+                      if constexpr (has_divisor) add(of_divisor + i, slope_times_x);
+                    });
     }
     if (i < n) {
       opmath_t<T> alpha_terms[count], divisor_terms[count];

@@ -18,33 +18,51 @@ namespace {
 inline constexpr bool streams_here = simd::streams && fuses;
 
 // In an order of its own, whatever the length of a vector: the same bits from each instruction set.
+// Sums of eight terms, which lie 16 apart, are made in the type of the computation.
+template <typename number_t>
 class OrderedSum {
  public:
-  template <typename number_t>
   TORCH_ELU_INLINE void add(const number_t* terms, std::ptrdiff_t n) {
     std::ptrdiff_t i = 0;
-    for (; i < n && next_ != 0; ++i) add_one(terms[i]);
-    for (; i + width <= n; i += width) {
-      for (int part = 0; part < width; ++part) parts_[part] += static_cast<double>(terms[i + part]);
+    while (i < n) {
+      if (next_ == 0 && n - i >= at_once) {
+        for (int part = 0; part < width; ++part) {
+          number_t sum = terms[i + part];
+          for (int more = width; more < at_once; more += width) sum += terms[i + part + more];
+          parts_[part] += static_cast<double>(sum);
+        }
+        i += at_once;
+      } else if (next_ % width == 0 && n - i >= width) {
+        for (int part = 0; part < width; ++part) sums_[part] += terms[i + part];
+        i += width;
+        next_ += width;
+      } else {
+        sums_[next_++ % width] += terms[i++];
+      }
+      if (next_ == at_once) move();
     }
-    for (; i < n; ++i) add_one(terms[i]);
   }
 
-  TORCH_ELU_INLINE double total() const {
+  TORCH_ELU_INLINE double total() {
+    move();
     double total = 0;
     for (const double part : parts_) total += part;
     return total;
   }
 
  private:
-  static constexpr int width = 16;
+  static constexpr int width = 16, at_once = 8 * width;
 
-  TORCH_ELU_INLINE void add_one(double term) {
-    parts_[next_] += term;
-    next_ = (next_ + 1) % width;
+  TORCH_ELU_INLINE void move() {
+    for (int part = 0; part < width; ++part) {
+      parts_[part] += static_cast<double>(sums_[part]);
+      sums_[part] = 0;
+    }
+    next_ = 0;
   }
 
   double parts_[width] = {};
+  number_t sums_[width] = {};
   int next_ = 0;
 };
 
@@ -161,7 +179,7 @@ struct ParametricEntryPoints {
   static GradientSums gradients_of_run(T* grad_input, const T* grad_output, const T* self,
                                        std::ptrdiff_t n, const Coefficients& coefficients,
                                        bool has_divisor, Store store) {
-    OrderedSum by_alpha, slope_times_x;
+    OrderedSum<number_t> by_alpha, slope_times_x;
     with_gradients_of(coefficients, [&](const auto& function) {
       if (has_divisor) {
         for_each_block<Lanes, true>(

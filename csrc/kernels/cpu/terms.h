@@ -102,10 +102,12 @@ template <typename Group, typename GroupNumbers, bool streaming, bool has_diviso
           typename Function, typename T>
 TORCH_ELU_INLINE void do_gradients(const Function& function, const Terms<T>& to,
                                    const T* grad_output, const T* self) {
-  const auto result = function(Group::load(grad_output), Group::load(self));
-  write<Group, streaming>(to.grad_input, result.self);
-  GroupNumbers::store(to.by_alpha, result.alpha);
-  if constexpr (has_divisor) GroupNumbers::store(to.slope_times_x, result.slope_times_x);
+  function(Group::load(grad_output), Group::load(self),
+           [&](auto by_self, auto by_alpha, auto slope_times_x) {
+             write<Group, streaming>(to.grad_input, by_self);
+             GroupNumbers::store(to.by_alpha, by_alpha);
+             if constexpr (has_divisor) GroupNumbers::store(to.slope_times_x, slope_times_x);
+           });
 }
 
 // Fewer elements than a vector has. Not inlined, as map_few.

@@ -73,15 +73,26 @@ TORCH_ELU_INLINE opmath_t<T> value_of(opmath_t<T> x, const Coefficients<T>& coef
   return value(x, coefficients);
 }
 
+template <typename number_t>
+struct Gradients {
+  number_t self, alpha, slope_times_x;
+};
+
 template <typename T>
 TORCH_ELU_INLINE Gradients<opmath_t<T>> gradients_of(opmath_t<T> grad_output, opmath_t<T> x,
                                                      const Coefficients<T>& coefficients) {
-  if (coefficients.takes_general_path) return GeneralGradients<T>(coefficients)(grad_output, x);
-  if (coefficients.is_unit) {
-    return gradients(grad_output, x, rounded_slope(x, coefficients),
-                     rounded_value(x, coefficients));
+  Gradients<opmath_t<T>> result;
+  const auto take = [&](auto self, auto alpha, auto slope_times_x) {
+    result = {self, alpha, slope_times_x};
+  };
+  if (coefficients.takes_general_path) {
+    GeneralGradients<T>{coefficients}(grad_output, x, take);
+  } else if (coefficients.is_unit) {
+    gradients(grad_output, x, rounded_slope(x, coefficients), rounded_value(x, coefficients), take);
+  } else {
+    GradientsOf<const Coefficients<T>&>{coefficients}(grad_output, x, take);
   }
-  return GradientsOf<const Coefficients<T>&>{coefficients}(grad_output, x);
+  return result;
 }
 
 // Room for coefficients, which threads of a block share.
