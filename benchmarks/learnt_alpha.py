@@ -87,7 +87,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if arguments.compiled:
         rows = [row for n in (1 << 16, 1 << 24) for row in compiled_rows(n)]
-        what, page = "A compiled chain with a tensor for alpha", "under-torch-compile"
+        what, page = "A compiled chain with a tensor for alpha", "under-torchcompile"
         header = ["nanoseconds an element", ""]
     else:
         rows = [row for case in CASES for row in rows_of(*case)]
