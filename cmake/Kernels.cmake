@@ -7,7 +7,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/Flags.cmake)
 # -fno-exceptions: nothing here throws, and the objects share no reference to the C++ runtime.
 # tools/arm.sh reads this line, too.
 set(TORCH_ELU_KERNEL_FLAGS -O3 -fno-trapping-math -fno-exceptions)
-# Of inlined functions' many vectors AddressSanitizer marks the scopes: ten minutes for GCC 12, a fifteenth without.
+# AddressSanitizer marks the scope of every vector in every inlined function: with that GCC 12 compiles the float
+# kernels in 75 s, without in 5.
 set(TORCH_ELU_NO_SCOPES -fno-sanitize-address-use-after-scope)
 
 function(torch_elu_add_kernels target)
