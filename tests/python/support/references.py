@@ -164,7 +164,9 @@ def many_floats(dtype: torch.dtype, count: int) -> Tensor:
 
 def in_range(dtype: torch.dtype, count: int, low: float, high: float) -> Tensor:
     # Not torch.linspace, whose last bit depends on the instruction set.
-    return torch.from_numpy(low + np.arange(count) * ((high - low) / (count - 1))).to(dtype)
+    numbers = torch.from_numpy(low + np.arange(count) * ((high - low) / (count - 1)))
+    # By float32: from float64 to float16 PyTorch rounds twice on x86-64, and once on aarch64.
+    return numbers.to(torch.promote_types(dtype, torch.float32)).to(dtype)
 
 
 def bits(tensor: Tensor) -> Tensor:
