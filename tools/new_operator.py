@@ -118,6 +118,8 @@ def error_in_name(name: str) -> str | None:
         return "it must be of lower-case letters, digits and _, and start with a letter"
     if name.startswith("torch_"):
         return f"leave torch_ out, which the package will have before it: {name[6:]}"
+    if name == "elu":
+        return "its package would be torch_elu, which is ours"
     if keyword.iskeyword(name) or re.fullmatch(CPP_KEYWORDS, name):
         return "it is a word of the language"
     if importlib.util.find_spec("torch") is not None:
@@ -239,8 +241,9 @@ def renamed(text: str, name: str) -> str:
     return re.sub(r"TORCH_ELU|ELU|Elu|(?<![a-z])elu", lambda found: names[found[0]], text)
 
 
-def format_sources(directory: Path) -> None:
-    """Breaks the lines that another name has made longer or shorter, where the tools are here."""
+def format_sources(directory: Path) -> list[str]:
+    """Breaks lines that another name has made longer or shorter. Returns the tools it misses."""
+    missing = []
     sources = [path for path in directory.rglob("*") if path.suffix in (".h", ".cpp", ".cu")]
     ruff = ["ruff", "format", "--quiet", "--no-cache", "."]
     for command in (["clang-format", "-i", *map(str, sources)], ruff):
@@ -248,6 +251,9 @@ def format_sources(directory: Path) -> None:
         tool = str(beside) if beside.exists() else shutil.which(command[0])
         if tool is not None:
             subprocess.run([tool, *command[1:]], cwd=directory, check=True)
+        else:
+            missing.append(" ".join(command[:2]))
+    return missing
 
 
 def main() -> None:
@@ -266,7 +272,9 @@ def main() -> None:
         target = directory / renamed(path, arguments.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(renamed(text, arguments.name), encoding="utf-8")
-    format_sources(directory)
+    missing = format_sources(directory)
+    if missing:
+        print(f"Not found, so `make lint` will ask for it: {', '.join(missing)}.")
     print(f"{directory}: run `make test` there, and read CONTRIBUTING.md.")
 
 

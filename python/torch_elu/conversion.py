@@ -105,10 +105,15 @@ def convert(model: Model, *, save: str | None = None, example_inputs: Any = None
     count = sum(change() for change in changes if change is not None)
     _log.info("torch_elu.convert replaced %d activations of %s", count, type(model).__name__)
     if count == 0 and not left:
+        remedy = (
+            "It has torch_elu's modules already."
+            if any(isinstance(module, ELU | SELU | CELU) for module in modules)
+            else "If its forward calls torch.nn.functional.elu, or it is a program of "
+            "torch.export, run it under torch_elu.override_aten()."
+        )
         warnings.warn(
-            f"torch_elu.convert found no nn.ELU, nn.SELU or nn.CELU to replace in a "
-            f"{type(model).__name__}. If its forward calls torch.nn.functional.elu, or it is a "
-            "program of torch.export, run it under torch_elu.override_aten().",
+            "torch_elu.convert found no nn.ELU, nn.SELU or nn.CELU to replace in a "
+            f"{type(model).__name__}. {remedy}",
             stacklevel=2,
         )
     return model

@@ -9,10 +9,15 @@ from torch import Tensor, nn
 from . import _library  # noqa: F401  (loading the library registers the operators)
 
 
-def _along_channels(parameter: Tensor, input: Tensor) -> Tensor:
+def _along_channels(parameter: Tensor, num_parameters: int, input: Tensor) -> Tensor:
     """One number for each element of dimension 1, as nn.PReLU has it."""
-    if parameter.numel() == 1 or input.dim() < 3:
+    if num_parameters == 1 or input.dim() < 2:
         return parameter
+    if input.size(1) != num_parameters:
+        raise ValueError(
+            f"expected an input whose dimension 1 has num_parameters = {num_parameters} elements, "
+            f"but got the shape {list(input.shape)}"
+        )
     return parameter.view([-1] + [1] * (input.dim() - 2))
 
 
@@ -77,7 +82,7 @@ class ParametricELU(_OfChannels):
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
-        alpha = _along_channels(self.alpha, input)
+        alpha = _along_channels(self.alpha, self.num_parameters, input)
         result: Tensor = torch.ops.torch_elu.parametric_elu(input, alpha)
         return result
 
@@ -110,7 +115,7 @@ class ParametricCELU(_OfChannels):
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
-        alpha = _along_channels(self.alpha, input)
+        alpha = _along_channels(self.alpha, self.num_parameters, input)
         result: Tensor = torch.ops.torch_elu.parametric_elu(input, alpha, alpha)
         return result
 
@@ -156,6 +161,7 @@ class PELU(_OfChannels):
 
     def forward(self, input: Tensor) -> Tensor:
         """Applies the function to ``input``."""
-        a, b = _along_channels(self.a, input), _along_channels(self.b, input)
+        a = _along_channels(self.a, self.num_parameters, input)
+        b = _along_channels(self.b, self.num_parameters, input)
         celu: Tensor = torch.ops.torch_elu.parametric_elu(input, b, b)
         return a / b * celu

@@ -163,10 +163,19 @@ def test_derived_classes_and_replaced_forwards_stay_and_are_told(
 
 
 @pytest.mark.parametrize(
-    "model", [nn.Linear(2, 2), torch_elu.ELU(), nn.Sequential(torch_elu.SELU(), nn.ReLU())], ids=str
+    ("model", "remedy"),
+    [
+        (nn.Linear(2, 2), "If its forward calls"),
+        (torch_elu.ELU(), "It has torch_elu's modules already"),
+        (nn.Sequential(torch_elu.SELU(), nn.ReLU()), "It has torch_elu's modules already"),
+    ],
+    ids=str,
 )
-def test_a_model_with_nothing_to_replace_is_warned_of_where_it_is_called(model: nn.Module) -> None:
-    message = f"torch_elu.convert found no nn.ELU, .* to replace in a {type(model).__name__}"
+def test_a_model_with_nothing_to_replace_is_warned_of_where_it_is_called(
+    model: nn.Module, remedy: str
+) -> None:
+    name = type(model).__name__
+    message = rf"torch_elu.convert found no nn.ELU, .* to replace in a {name}\. {remedy}"
     with pytest.warns(UserWarning, match=message) as caught:
         assert torch_elu.convert(model) is model
     assert caught[0].filename == __file__

@@ -31,6 +31,15 @@ def filled(module: nn.Module) -> nn.Module:
     return module
 
 
+@pytest.mark.parametrize("make", [make for make, _ in MODULES.values()], ids=MODULES.keys())
+def test_an_input_with_another_number_of_channels_is_refused(
+    make: Callable[..., nn.Module],
+) -> None:
+    message = r"dimension 1 has num_parameters = 4 elements, but got the shape \[2, 3\]"
+    with pytest.raises(ValueError, match=message):
+        make(4)(torch.randn(2, 3))
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 5), (2, 5, 3), (2, 5, 3, 4)], ids=str)
 @pytest.mark.parametrize("num_parameters", [1, 5])
 @parametrize_modules

@@ -96,6 +96,7 @@ def test_it_configures_and_compiles_each_of_its_sources(project: Path, tmp_path:
         ("template", "word of the language"),
         ("softplus", "PyTorch has an operator of this name"),
         ("torch_soft", "leave torch_ out.*: soft"),
+        ("elu", "would be torch_elu"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(name: str, reason: str) -> None:
